@@ -1,0 +1,148 @@
+"""Evaluator: answers blocks of inputs under a prompt, by the prompt's own way of decoding."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from promptbreeder.errors import InvalidInput
+from promptbreeder.evaluation.cached import CachedModel
+from promptbreeder.evaluation.meter import Meter
+from promptbreeder.models.base import Choose, Generate, Sampling
+from promptbreeder.prompt import Decoding, Message, Prompt
+
+MAX_WORKING_TOKENS = 96
+"""Longest working-out of a two-step prompt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the executor answered to one input."""
+
+    text: str
+    working: str = ""
+    """What a two-step prompt wrote before the answer."""
+    logprobs: tuple[float, ...] = ()
+    """Raw log-probability of each label, where labels were chosen among."""
+    prompt_tokens: int = 0
+    fresh_tokens: int = 0
+    """Read anew for this item when the prefix is warm."""
+    completion_tokens: int = 0
+    failure: str | None = None
+
+
+class Evaluator:
+    """Answers inputs under prompts, with one model, for one set of labels."""
+
+    def __init__(
+        self,
+        model: CachedModel,
+        *,
+        labels: tuple[str, ...],
+        max_answer_tokens: int,
+        calibration: Sequence[tuple[str, ...]],
+    ) -> None:
+        """Set up.
+
+        `calibration` are blocks of unlabelled inputs over which a label's mean log-probability is taken: the first of
+        them for a candidate that is being measured, all of them for one that is kept. Where they are blocks that are
+        measured anyway, calibration costs nothing.
+        """
+        self._model = model
+        self._labels = labels
+        self._max_answer_tokens = max_answer_tokens
+        self._calibration = tuple(calibration)
+
+    async def answer(
+        self, prompt: Prompt, inputs: Sequence[str], meter: Meter, *, prior: Sequence[float] | None = None
+    ) -> tuple[Answer, ...]:
+        """Answer one block of inputs.
+
+        `prior` is a version's stored calibration; without it a calibrated prompt is calibrated on one block.
+
+        Raises:
+            OverBudget: before anything that might not fit the budget is sent.
+            InvalidInput: if labels are to be chosen among but there are none, or the model cannot.
+            ModelError: if the backend is dead.
+        """
+        if prompt.second_instruction:
+            return await self._answer_in_two_steps(prompt, inputs, meter, prior)
+        return await self._final(prompt, [prompt.render(text) for text in inputs], meter, prior)
+
+    async def prior(self, prompt: Prompt, meter: Meter) -> tuple[float, ...]:
+        """Return each label's mean log-probability over all calibration inputs under `prompt`; raises as `answer`."""
+        return await self._mean(prompt, self._calibration, meter)
+
+    async def _mean(self, prompt: Prompt, blocks: Sequence[tuple[str, ...]], meter: Meter) -> tuple[float, ...]:
+        raw = prompt.but(decoding=Decoding.CONSTRAINED)
+        answers = [answer for block in blocks for answer in await self.answer(raw, block, meter)]
+        scored = [answer.logprobs for answer in answers if answer.logprobs]
+        if not scored:
+            return (0.0,) * len(self._labels)
+        return tuple(sum(column) / len(scored) for column in zip(*scored, strict=True))
+
+    async def _answer_in_two_steps(
+        self, prompt: Prompt, inputs: Sequence[str], meter: Meter, prior: Sequence[float] | None
+    ) -> tuple[Answer, ...]:
+        # PromptBreeder, section 3: the first task-prompt makes a working-out, the second turns it into the answer.
+        sampling = Sampling(max_tokens=MAX_WORKING_TOKENS)
+        workings = await self._generate([prompt.render(text) for text in inputs], sampling, meter)
+        asked = [prompt.render_second(text, made.text) for text, made in zip(inputs, workings, strict=True)]
+        answers = await self._final(prompt, asked, meter, prior)
+        return tuple(
+            Answer(
+                text=answer.text,
+                working=made.text,
+                logprobs=answer.logprobs,
+                prompt_tokens=made.prompt_tokens + answer.prompt_tokens,
+                # The second call reads its own turn after what the first has read and written, which is still warm.
+                fresh_tokens=made.fresh_tokens + max(1, answer.prompt_tokens - made.prompt_tokens),
+                completion_tokens=made.completion_tokens + answer.completion_tokens,
+                failure=made.failure or answer.failure,
+            )
+            for made, answer in zip(workings, answers, strict=True)
+        )
+
+    async def _final(
+        self, prompt: Prompt, rendered: Sequence[tuple[Message, ...]], meter: Meter, prior: Sequence[float] | None
+    ) -> tuple[Answer, ...]:
+        if prompt.decoding is Decoding.FREE:
+            return await self._generate(rendered, Sampling(max_tokens=self._max_answer_tokens), meter)
+        if not self._labels or not self._model.limits.choose:
+            raise InvalidInput(
+                f"{prompt.decoding} decoding needs labels and a model that can choose among them; "
+                "give the skill labels, or use free decoding"
+            )
+        if prompt.decoding is Decoding.CONSTRAINED:
+            prior = (0.0,) * len(self._labels)
+        elif prior is None:
+            prior = await self._mean(prompt, self._calibration[:1], meter)
+        block = await self._model.choose([Choose(messages, self._labels) for messages in rendered], meter)
+        return tuple(
+            Answer(
+                text="" if choice.failure else _likeliest(self._labels, choice.logprobs, prior),
+                logprobs=choice.logprobs,
+                prompt_tokens=choice.prompt_tokens,
+                fresh_tokens=max(0, choice.prompt_tokens - block.prefix_tokens),
+                failure=choice.failure,
+            )
+            for choice in block.answers
+        )
+
+    async def _generate(
+        self, rendered: Sequence[tuple[Message, ...]], sampling: Sampling, meter: Meter
+    ) -> tuple[Answer, ...]:
+        block = await self._model.generate([Generate(messages, sampling) for messages in rendered], meter)
+        return tuple(
+            Answer(
+                text=reply.text,
+                prompt_tokens=reply.prompt_tokens,
+                fresh_tokens=max(0, reply.prompt_tokens - block.prefix_tokens),
+                completion_tokens=reply.completion_tokens,
+                failure=reply.failure,
+            )
+            for reply in block.answers
+        )
+
+
+def _likeliest(labels: tuple[str, ...], logprobs: Sequence[float], prior: Sequence[float]) -> str:
+    scores = [value - shift for value, shift in zip(logprobs, prior, strict=True)]
+    return labels[scores.index(max(scores))]

@@ -1,0 +1,196 @@
+"""Metrics: is this reply right? Each is a small function from (reply, expected) to a `Verdict`.
+
+Graded metrics (list, json, f1) give a score between 0 and 1; the others 0 or 1. `parsed` is false where no answer of
+the expected form was found, which counts as wrong and is reported apart: a format problem has another cure than a
+wrong answer. This file does not call models; constrained answers come in as plain text, like any other.
+"""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple
+
+from promptbreeder.errors import InvalidInput
+from promptbreeder.skill import Skill
+from promptbreeder.text import normalise
+
+METRICS_VERSION = 1
+"""Bumped when any metric changes its verdicts: part of what a run freezes."""
+_LONGEST_REPLY = 4_000
+_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+")
+_WRAPPERS = "\"'`“”‘’*"
+
+
+class Verdict(NamedTuple):
+    """`score` 0-1; `parsed`: an answer of the expected form was found; `answer`: what was taken as the answer."""
+
+    score: float
+    parsed: bool
+    answer: str
+
+
+Metric = Callable[[str, str], Verdict]
+
+
+def metric_of(skill: Skill) -> Metric:
+    """Return the skill's metric.
+
+    Raises:
+        InvalidInput: for `preference`, which has no right answers to compare with.
+    """
+    if skill.metric == "label":
+        return label_metric(skill.labels)
+    if skill.metric == "number":
+        return number_metric(tolerance=skill.settings.number_tolerance)
+    if skill.metric == "preference":
+        raise InvalidInput(
+            f"'{skill.name}' is judged by votes alone (metric 'preference'): nothing can be measured against expected "
+            "answers. Compare versions with compare_prompts and record_vote, or set another metric."
+        )
+    return _SIMPLE[skill.metric]
+
+
+def label_metric(labels: tuple[str, ...]) -> Metric:
+    """Return the metric for closed label sets.
+
+    A reply names a label when it is one, or when its first line, and failing that the whole reply, contains exactly
+    one of them as whole words: "Billing." and "The queue is billing" both count, "billing or sales" does not.
+    """
+    canonical = {normalise(label): label for label in labels}
+    # Longest first, so that "bug fix" is not read as "bug".
+    words = {
+        label: re.compile(rf"(?<!\w){re.escape(known)}(?!\w)")
+        for known, label in sorted(canonical.items(), key=lambda pair: -len(pair[0]))
+    }
+
+    def named_in(text: str) -> list[str]:
+        found = []
+        for label, pattern in words.items():
+            text, times = pattern.subn(" ", text)
+            if times:
+                found.append(label)
+        return found
+
+    def judge(reply: str, expected: str) -> Verdict:
+        whole = normalise(reply[:_LONGEST_REPLY]).strip(_WRAPPERS + " .:!")
+        answer = canonical.get(whole)
+        if answer is None:
+            first_line = normalise(reply[:_LONGEST_REPLY].strip().partition("\n")[0])
+            for text in (first_line, whole):
+                found = named_in(text)
+                if len(found) == 1:
+                    answer = found[0]
+                    break
+                if found:
+                    break
+        if answer is None:
+            return Verdict(0.0, parsed=False, answer="")
+        return Verdict(float(normalise(answer) == normalise(expected)), parsed=True, answer=answer)
+
+    return judge
+
+
+def number_metric(*, tolerance: float) -> Metric:
+    """Return the metric that compares the last number of the reply (where a model puts its result) with `expected`."""
+
+    def judge(reply: str, expected: str) -> Verdict:
+        numbers = _NUMBER.findall(reply[:_LONGEST_REPLY])
+        wanted = _NUMBER.findall(expected)
+        if not numbers or not wanted:
+            return Verdict(0.0, parsed=bool(numbers), answer="")
+        given = numbers[-1].replace(",", "")
+        right = abs(float(given) - float(wanted[-1].replace(",", ""))) <= tolerance
+        return Verdict(float(right), parsed=True, answer=given)
+
+    return judge
+
+
+def _exact(reply: str, expected: str) -> Verdict:
+    # Case counts: for a file name it is part of the answer. Wrapping quotes and white space do not.
+    answer = " ".join(reply.split()).strip(_WRAPPERS).strip()
+    return Verdict(float(answer == " ".join(expected.split())), parsed=bool(answer), answer=answer)
+
+
+def _contains(reply: str, expected: str) -> Verdict:
+    answer = reply.strip()
+    return Verdict(float(normalise(expected) in normalise(reply)), parsed=bool(answer), answer=answer)
+
+
+def _regex(reply: str, expected: str) -> Verdict:
+    answer = reply.strip()[:_LONGEST_REPLY]
+    try:
+        found = re.search(expected, answer)
+    except re.error as error:
+        raise InvalidInput(
+            f"expected {expected!r} is not a regular expression: {error}; correct the example"
+        ) from error
+    return Verdict(float(found is not None), parsed=bool(answer), answer=answer)
+
+
+def _list(reply: str, expected: str) -> Verdict:
+    given, wanted = _items(reply), _items(expected)
+    answer = ", ".join(given)
+    if not given or not wanted:
+        return Verdict(float(given == wanted), parsed=bool(given), answer=answer)
+    shared = len([item for item in dict.fromkeys(given) if item in wanted])
+    return Verdict(_f1(shared, len(dict.fromkeys(given)), len(dict.fromkeys(wanted))), parsed=True, answer=answer)
+
+
+def _json(reply: str, expected: str) -> Verdict:
+    wanted = _object(expected)
+    given = _object(reply)
+    if wanted is None:
+        raise InvalidInput(f"expected {expected[:80]!r} is not a JSON object; correct the example or the metric")
+    if given is None:
+        return Verdict(0.0, parsed=False, answer="")
+    right = sum(_same(given.get(field), value) for field, value in wanted.items())
+    # A field that was not asked for costs as much as one that is missing.
+    fields = len(dict.fromkeys([*wanted, *given]))
+    return Verdict(right / fields if fields else 1.0, parsed=True, answer=json.dumps(given, ensure_ascii=False))
+
+
+def _token_f1(reply: str, expected: str) -> Verdict:
+    given, wanted = (Counter(re.findall(r"\w+", normalise(text[:_LONGEST_REPLY]))) for text in (reply, expected))
+    shared = sum((given & wanted).values())
+    return Verdict(_f1(shared, given.total(), wanted.total()), parsed=bool(given), answer=reply.strip())
+
+
+def _items(text: str) -> list[str]:
+    parts = re.split(r"[\n,;]", text[:_LONGEST_REPLY])
+    return [
+        item for part in parts if (item := normalise(re.sub(r"^\s*(?:[-*•]|\d+[.)])\s*", "", part)).strip("[]\"' "))
+    ]
+
+
+def _object(text: str) -> dict[str, object] | None:
+    # The first object in the reply: small models like to talk before and after it.
+    start = text.find("{")
+    while start != -1:
+        try:
+            value, _ = json.JSONDecoder().raw_decode(text[start:_LONGEST_REPLY])
+        except (ValueError, RecursionError):
+            start = text.find("{", start + 1)
+            continue
+        return value if isinstance(value, dict) else None
+    return None
+
+
+def _same(given: object, wanted: object) -> bool:
+    if isinstance(given, str) and isinstance(wanted, str):
+        return normalise(given) == normalise(wanted)
+    return given == wanted
+
+
+def _f1(shared: int, given: int, wanted: int) -> float:
+    return 2 * shared / (given + wanted) if shared else 0.0
+
+
+_SIMPLE: dict[str, Metric] = {
+    "exact": _exact,
+    "contains": _contains,
+    "regex": _regex,
+    "list": _list,
+    "json": _json,
+    "f1": _token_f1,
+}

@@ -1,0 +1,1 @@
+"""Pure statistics: what the measurements allow one to say."""

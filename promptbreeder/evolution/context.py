@@ -1,0 +1,29 @@
+"""What an operator knows besides the unit it changes and the population around it."""
+
+from dataclasses import dataclass, field
+from random import Random
+
+from promptbreeder.evolution.asks import Task
+from promptbreeder.evolution.profiles import Profile
+
+
+@dataclass(slots=True)
+class Tally:
+    """Counts what the writer gave, and why what was refused was refused."""
+
+    written: int = 0
+    rejected: dict[str, int] = field(default_factory=dict)
+
+    def reject(self, reason: str) -> None:
+        """Count one refused text."""
+        self.rejected[reason] = self.rejected.get(reason, 0) + 1
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The task, the one source of randomness, the parameters, and the count of refused texts."""
+
+    task: Task
+    rng: Random
+    profile: Profile
+    tally: Tally = field(default_factory=Tally)

@@ -1,0 +1,86 @@
+"""Remembers every prompt's score on every block, so that nothing is asked twice and comparisons stay paired.
+
+Blocks differ in difficulty, and with a tiny budget prompts are measured on different blocks. Two prompts are compared
+on the blocks they share; a whole population is ranked by `estimates`, which takes the blocks' difficulty out.
+"""
+
+from collections.abc import Sequence
+
+from promptbreeder.evolution.asking import Step, measure
+from promptbreeder.evolution.asks import Score, Unit
+from promptbreeder.prompt import Prompt
+
+_SWEEPS = 10
+_SHRINKAGE = 0.5
+"""Blocks' worth of doubt: pulls a prompt that was measured once towards the mean, so that luck does not lead."""
+
+
+class Ledger:
+    """Scores by content hash and block."""
+
+    def __init__(self, blocks: int) -> None:
+        self._blocks = blocks
+        self._scores: dict[str, dict[int, Score]] = {}
+
+    def measure(self, prompts: Sequence[Prompt], blocks: Sequence[int]) -> Step[None]:
+        """See to it that `prompts` are measured on `blocks`; asks only for what is missing, one block at a time."""
+        for block in blocks:
+            lacking = {prompt.content_hash: prompt for prompt in prompts if block not in self.known(prompt)}
+            if lacking:
+                scores = yield from measure(tuple(lacking.values()), block)
+                for content_hash, score in zip(lacking, scores, strict=True):
+                    if score.complete:
+                        self._scores.setdefault(content_hash, {})[block] = score
+
+    def known(self, prompt: Prompt) -> tuple[int, ...]:
+        """Return the blocks that `prompt` is measured on, ascending."""
+        return tuple(sorted(self._scores.get(prompt.content_hash, {})))
+
+    def missing(self, prompt: Prompt) -> tuple[int, ...]:
+        """Return the blocks that `prompt` is not measured on, ascending."""
+        known = self.known(prompt)
+        return tuple(block for block in range(self._blocks) if block not in known)
+
+    def noted(self, unit: Unit) -> Unit:
+        """Return `unit` with its score over all blocks known so far; complete as far as it was asked for."""
+        scores = list(self._scores.get(unit.prompt.content_hash, {}).values())
+        if not scores:
+            return unit
+        items = sum(score.items for score in scores)
+        score = Score(
+            fitness=_mean([score.fitness for score in scores], [score.items for score in scores]),
+            accuracy=_mean([score.accuracy for score in scores], [score.items for score in scores]),
+            items=items,
+            complete=True,
+            unparsable=sum(score.unparsable for score in scores),
+        )
+        return unit.model_copy(update={"score": score})
+
+    def advantage(self, left: Prompt, right: Prompt) -> float:
+        """Return how much fitter `left` is than `right` on the blocks that both are measured on."""
+        mine, theirs = self._scores.get(left.content_hash, {}), self._scores.get(right.content_hash, {})
+        shared = [block for block in mine if block in theirs]
+        weights = [mine[block].items for block in shared]
+        return _mean([mine[block].fitness - theirs[block].fitness for block in shared], weights)
+
+    def estimates(self) -> dict[str, float]:
+        """Return each prompt's fitness relative to the mean: an additive fit of prompt and block effects.
+
+        Alternating least squares; few sweeps are enough for a ranking.
+        """
+        prompts = dict.fromkeys(self._scores, 0.0)
+        for _ in range(_SWEEPS):
+            blocks = {
+                block: _mean([row[block].fitness - prompts[name] for name, row in self._scores.items() if block in row])
+                for block in range(self._blocks)
+            }
+            for name, row in self._scores.items():
+                surplus = sum(score.fitness - blocks[block] for block, score in row.items())
+                prompts[name] = surplus / (len(row) + _SHRINKAGE)
+        return prompts
+
+
+def _mean(values: Sequence[float], weights: Sequence[int] | None = None) -> float:
+    weights = [1] * len(values) if weights is None else weights
+    total = sum(weights)
+    return sum(value * weight for value, weight in zip(values, weights, strict=True)) / total if total else 0.0

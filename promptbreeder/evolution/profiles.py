@@ -1,0 +1,137 @@
+"""Profiles: the numbers of a run, by name.
+
+`paper` and `paper-small` are the settings of arXiv 2309.16797 (section 4 and its small ablation runs). `smollm2` is for
+executors of 135M-360M parameters on a CPU, where measuring is what costs: one small block decides a tournament, what
+looks promising is measured further, and the population starts out varied in what such a model reacts to most,
+demonstrations and decoding.
+"""
+
+from dataclasses import dataclass
+
+Weighted = tuple[tuple[str, float], ...]
+
+PAPER_OPERATORS: Weighted = tuple(
+    (name, 1.0)
+    for name in (
+        "zero-order",
+        "first-order",
+        "eda",
+        "eda-rank",
+        "lineage",
+        "zero-order-hyper",
+        "first-order-hyper",
+        "lamarck",
+    )
+)
+"""Drawn uniformly (section 3.2); crossover and context shuffling come on top."""
+
+SMALL_OPERATORS: Weighted = (
+    ("demonstrations", 6.0),
+    ("layout", 3.0),
+    ("decoding", 2.0),
+    ("phrases", 2.0),
+    ("differential", 3.0),
+    ("first-order", 2.0),
+    ("zero-order", 1.0),
+    ("lamarck", 1.0),
+    ("eda", 0.5),
+    ("eda-rank", 0.5),
+    ("lineage", 0.5),
+    ("zero-order-hyper", 0.5),
+    ("first-order-hyper", 0.5),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Parameters of one run; how each is used is said where it is used."""
+
+    population: int
+    """Units that are made and measured at the start."""
+    survivors: int
+    """Units that stay after the first look; as many as `population` to keep all."""
+    generations: int
+    tournaments: int
+    """Binary tournaments, and so children, of one generation."""
+    batch_blocks: int | None
+    """Blocks in a generation's batch; None for the whole search split."""
+    operators: Weighted
+    """Enabled mutation operators and how often each is drawn, relative to the others."""
+    task_prompts: int = 1
+    few_shot: bool = False
+    """Units carry correct workings-out, refreshed by context shuffling (section 3.2.5)."""
+    context_size: int = 4
+    """Workings-out or demonstrations that a list has at most when it is drawn anew."""
+    crossover_rate: float = 0.1
+    shuffle_rate: float = 0.1
+    varied_starts: bool = False
+    """Start with various demonstrations, layouts and decodings around few texts, instead of one new text per unit."""
+    redescriptions: int = 4
+    """With `varied_starts`: texts asked of the writer for the initial population."""
+    samples: int = 1
+    """Drafts per text wanted; the first valid one is taken."""
+    reasks: int = 3
+    """How often drafts are asked for again when none was valid."""
+    on_topic: bool = False
+    """New task-prompts must share a word with the task or the parent."""
+    max_draft_tokens: int = 128
+    max_task_prompt_words: int = 150
+    max_mutation_prompt_words: int = 150
+    listed: int = 20
+    """Task-prompts that a list in a request shows at most."""
+    deepened: int = 0
+    """Best units that are measured on one more block after each generation."""
+    complete_every: int = 1
+    """Generations between two full measurements of the best units."""
+    completed: int = 2
+    """How many units these are."""
+    final_candidates: int = 5
+    """Best units that are measured on all blocks at the end."""
+
+
+PAPER = Profile(
+    population=50,
+    survivors=50,
+    generations=25,
+    tournaments=25,
+    batch_blocks=None,
+    operators=PAPER_OPERATORS,
+    task_prompts=2,
+    few_shot=True,
+)
+PAPER_SMALL = Profile(
+    # 200 evaluations: 10 at the start and 5 children in each of 38 generations.
+    population=10,
+    survivors=10,
+    generations=38,
+    tournaments=5,
+    batch_blocks=None,
+    operators=PAPER_OPERATORS,
+    task_prompts=2,
+    few_shot=True,
+)
+SMOLLM2 = Profile(
+    # In blocks of 16 items: 20 + 6 + 2 and 3 more for the first look, then 6 or 7 a generation. Few survivors, all of
+    # them in each generation's tournaments, did best in simulation at every budget from 1,000 to 4,000 items: their
+    # scores on earlier blocks are there already.
+    population=20,
+    survivors=6,
+    generations=30,
+    tournaments=3,
+    batch_blocks=1,
+    operators=SMALL_OPERATORS,
+    varied_starts=True,
+    context_size=8,
+    samples=3,
+    reasks=1,
+    on_topic=True,
+    max_draft_tokens=48,
+    max_task_prompt_words=60,
+    max_mutation_prompt_words=60,
+    listed=6,
+    deepened=2,
+    complete_every=4,
+    completed=2,
+    final_candidates=6,
+)
+PROFILES: dict[str, Profile] = {"smollm2": SMOLLM2, "paper": PAPER, "paper-small": PAPER_SMALL}

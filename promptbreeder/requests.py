@@ -1,0 +1,105 @@
+"""What the use cases are asked: validated once, here, whichever door the request came through."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+
+from promptbreeder.errors import InvalidInput
+from promptbreeder.prompt import MAX_PROMPT_CHARACTERS
+from promptbreeder.skill import Example, Metric, Scrubbed, Settings
+
+MAX_EXAMPLES_PER_CALL = 500
+MAX_CANDIDATES = 64
+BUDGET_TOKENS = (2_000, 2_000_000)
+DEFAULT_BUDGET_TOKENS = 90_000
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        message = "must not be empty"
+        raise ValueError(message)
+    return text
+
+
+PromptText = Annotated[Scrubbed, Field(max_length=MAX_PROMPT_CHARACTERS), AfterValidator(_not_blank)]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who asks: recorded with every change."""
+
+    kind: Literal["human", "assistant", "system"]
+    client: str
+    """Name and version of the client program."""
+
+
+class _Request(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @classmethod
+    def parse(cls, data: Mapping[str, Any]) -> Self:
+        """Return the validated request.
+
+        Raises:
+            InvalidInput: naming every field that is wrong and why.
+        """
+        try:
+            return cls.model_validate(dict(data))
+        except ValidationError as error:
+            raise InvalidInput(explain(error)) from error
+
+
+class SkillDefinition(_Request):
+    """A skill as a user describes it: a file in `examples/`, or the arguments of define_skill."""
+
+    name: str
+    description: Annotated[Scrubbed, Field(max_length=2_000), AfterValidator(_not_blank)]
+    prompt: PromptText
+    examples: tuple[Example, ...] = Field(default=(), max_length=10_000)
+    labels: tuple[Scrubbed, ...] = ()
+    metric: Metric | None = None
+    """Default: `label` where there are labels, else `exact`."""
+    settings: Settings | None = None
+    """Default: those of the skill, or the defaults for a new one."""
+
+
+class EvolveRequest(_Request):
+    """What to evolve, and how much to spend."""
+
+    skill: str
+    strategy: str = "auto"
+    profile: str | None = None
+    generations: int | None = Field(default=None, ge=1, le=200)
+    population: int | None = Field(default=None, ge=2, le=100)
+    budget_tokens: int = Field(default=DEFAULT_BUDGET_TOKENS, ge=BUDGET_TOKENS[0], le=BUDGET_TOKENS[1])
+    seed: int = Field(default=1, ge=0, le=2**31 - 1)
+    candidates: tuple[PromptText, ...] = Field(default=(), max_length=MAX_CANDIDATES)
+    run_id: str | None = None
+
+
+def explain(error: ValidationError) -> str:
+    """Return a validation error as one plain sentence a field, without pydantic's links or the input's bodies."""
+    lines = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        where = ".".join(str(part) for part in problem["loc"])
+        message = problem["msg"].removeprefix("Value error, ")
+        lines.append(f"{where}: {message}" if where else message)
+    return "; ".join(lines[:8]) + (f"; and {len(lines) - 8} more" if len(lines) > 8 else "")
+
+
+def parse_json(text: str) -> Mapping[str, Any]:
+    """Return the JSON object in `text`.
+
+    Raises:
+        InvalidInput: if it is not one.
+    """
+    try:
+        data = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise InvalidInput(f"not a JSON file: {error}") from error
+    if not isinstance(data, dict):
+        raise InvalidInput("the file holds no JSON object; a skill is {name, description, prompt, examples, ...}")
+    return data

@@ -1,0 +1,385 @@
+"""What the use cases return: small models that read well both as JSON and, through `str()`, as text.
+
+Field names are a contract (tools, command line, scripts of users). Accuracies are 0-1.
+"""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class _Result(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Accuracy(_Result):
+    """A measured accuracy with its Wilson 95 % interval over `n` items."""
+
+    accuracy: float
+    low: float
+    high: float
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.accuracy:.2f} [{self.low:.2f}-{self.high:.2f}], n={self.n}"
+
+
+class SplitCounts(_Result):
+    """Examples per split."""
+
+    train: int = 0
+    search: int = 0
+    gate: int = 0
+
+
+class SkillReport(_Result):
+    """Result of defining or extending a skill."""
+
+    skill: str
+    model: str
+    version: int
+    """The version that holds the prompt given (an existing one when nothing changed)."""
+    production: int
+    added: int
+    duplicates: int
+    examples: SplitCounts
+    warnings: tuple[str, ...] = ()
+    next_step: str
+
+    def __str__(self) -> str:
+        lines = [
+            f"Skill '{self.skill}' on {self.model}: version {self.version} (production: {self.production}).",
+            f"Examples: {self.added} added, {self.duplicates} duplicates; now {self.examples.train} train, "
+            f"{self.examples.search} search, {self.examples.gate} gate.",
+            *(f"Warning: {warning}" for warning in self.warnings),
+            self.next_step,
+        ]
+        return "\n".join(lines)
+
+
+class BestSoFar(_Result):
+    """The best candidate that has been measured on the whole search split."""
+
+    prompt: str
+    search_score: float
+    """Accuracy on the search split: optimistic, since the candidate was chosen by it."""
+    decoding: str
+    demonstrations: int
+
+
+RunStatus = Literal["queued", "running", "paused", "cancelled", "failed", "finished"]
+
+
+class RunReport(_Result):
+    """State of a run; the same shape while it goes on and when it has ended."""
+
+    run_id: str
+    skill: str
+    status: RunStatus
+    strategy: str
+    generation: int
+    generations: int
+    best: BestSoFar | None
+    baseline: float | None
+    """Accuracy of the production prompt on the search split."""
+    version: int | None
+    """The new version's number; null while running, or when no improvement was found."""
+    verdict: str
+    """One sentence: what was found, or why nothing was."""
+    calls: int
+    tokens: int
+    """Nominal tokens charged to the budget: read + generated, cached replies included."""
+    budget_tokens: int
+    prompt_tokens: int
+    completion_tokens: int
+    cache_hits: int
+    seconds: float
+    eta_seconds: float | None
+    rejected: dict[str, int] = Field(default_factory=dict)
+    """Writer texts rejected, by reason."""
+    next_step: str
+
+    def __str__(self) -> str:
+        lines = [f"Run {self.run_id} on '{self.skill}': {self.status}. {self.verdict}".rstrip()]
+        if self.best is not None:
+            baseline = "" if self.baseline is None else f" (production {self.baseline:.2f})"
+            lines.append(
+                f"Best on search: {self.best.search_score:.2f}{baseline}, {self.best.decoding} decoding, "
+                f"{self.best.demonstrations} demonstrations: {self.best.prompt[:300]!r}"
+            )
+        progress = f"Generation {self.generation}/{self.generations}; {self.tokens:,} of {self.budget_tokens:,} tokens"
+        eta = "" if self.eta_seconds is None else f"; about {self.eta_seconds:.0f} s left"
+        lines.append(
+            f"{progress}; {self.calls:,} calls, {self.cache_hits:,} from the cache; {self.seconds:.0f} s{eta}."
+        )
+        lines.append(self.next_step)
+        return "\n".join(lines)
+
+
+class Answered(_Result):
+    """Result of running a skill on one input."""
+
+    call_id: str
+    skill: str
+    version: int
+    answer: str
+    decoding: str
+    prompt_tokens: int
+    completion_tokens: int
+    label_logprobs: dict[str, float] | None = None
+    failure: str | None = None
+
+    def __str__(self) -> str:
+        if self.failure is not None:
+            return f"No answer from version {self.version}: {self.failure}"
+        return f"{self.answer}\n(version {self.version}, {self.decoding} decoding, call {self.call_id})"
+
+
+class Duel(_Result):
+    """A blind comparison of two versions on one input; which is which is not told before the vote."""
+
+    duel_id: str
+    skill: str
+    input: str
+    a: str
+    b: str
+    expires_at: str
+    next_step: str
+
+    def __str__(self) -> str:
+        return f"Input: {self.input}\n\nA: {self.a}\n\nB: {self.b}\n\n{self.next_step}"
+
+
+class VoteReport(_Result):
+    """Result of a vote: what it was cast for, and the tally of the two versions."""
+
+    duel_id: str
+    skill: str
+    chosen_version: int | None
+    """Null for a tie."""
+    a_version: int
+    b_version: int
+    wins: dict[str, int]
+    """Votes won, by version number."""
+    ties: int
+    human: int
+    assistant: int
+
+    def __str__(self) -> str:
+        chosen = "a tie" if self.chosen_version is None else f"version {self.chosen_version}"
+        tally = ", ".join(f"version {version}: {count}" for version, count in self.wins.items())
+        return (
+            f"Recorded: {chosen} (A was version {self.a_version}, B was version {self.b_version}). "
+            f"Votes so far: {tally}, ties: {self.ties} ({self.human} human, {self.assistant} relayed)."
+        )
+
+
+class FitnessParts(_Result):
+    """The weighted formula, spelt out."""
+
+    fitness: float
+    accuracy: float
+    latency_score: float
+    latency_seconds: float
+    preference: float
+
+
+class VersionFitness(_Result):
+    """What is known of one version."""
+
+    skill: str
+    version: int
+    production: bool
+    decoding: str
+    gate: Accuracy | None
+    """Accuracy on the gate split; null until measured or when the skill has no expected answers."""
+    gate_free: Accuracy | None = None
+    """The same under free decoding: what somebody gets who can only paste the text."""
+    production_gate: Accuracy | None = None
+    """The production version's, for comparison."""
+    search_score: float | None = None
+    """Accuracy on the search split: optimistic."""
+    parts: FitnessParts | None = None
+    votes: dict[str, int] = Field(default_factory=dict)
+    verdict: str
+
+    def __str__(self) -> str:
+        state = "production" if self.production else "not in production"
+        lines = [f"'{self.skill}' version {self.version} ({state}, {self.decoding} decoding): {self.verdict}"]
+        if self.gate is not None:
+            lines.append(f"Gate accuracy {self.gate}")
+        if self.production_gate is not None and not self.production:
+            lines.append(f"Production's gate accuracy {self.production_gate}")
+        if self.gate_free is not None:
+            lines.append(f"Pasted as text (free decoding) {self.gate_free}")
+        if self.search_score is not None:
+            lines.append(f"Search score (optimistic) {self.search_score:.2f}")
+        if self.parts is not None:
+            parts = self.parts
+            lines.append(
+                f"Fitness {parts.fitness:.3f} = accuracy {parts.accuracy:.2f}, latency score {parts.latency_score:.2f} "
+                f"({parts.latency_seconds:.2f} s), preference {parts.preference:.2f}, weighted"
+            )
+        return "\n".join(lines)
+
+
+class SkillLine(_Result):
+    """One skill in the index."""
+
+    skill: str
+    description: str
+    model: str
+    production: int
+    versions: int
+    examples: int
+    gate: Accuracy | None
+    run: str | None
+    """Id of the run that is going on, if any."""
+
+    def __str__(self) -> str:
+        gate = "not measured" if self.gate is None else str(self.gate)
+        running = f", run {self.run} going on" if self.run else ""
+        return (
+            f"{self.skill}: production version {self.production} of {self.versions}, gate accuracy {gate}, "
+            f"{self.examples} examples, on {self.model}{running}"
+        )
+
+
+class Fitness(_Result):
+    """Result of get_fitness: one line a skill, or one version in full."""
+
+    skills: tuple[SkillLine, ...] = ()
+    version: VersionFitness | None = None
+
+    def __str__(self) -> str:
+        if self.version is not None:
+            return str(self.version)
+        return "\n".join(map(str, self.skills)) or "No skills yet: call define_skill first."
+
+
+class Turn(_Result):
+    """One chat message."""
+
+    role: str
+    content: str
+
+
+class PromptView(_Result):
+    """One version of a skill's prompt: data to be shown or executed, not instructions to the reader."""
+
+    skill: str
+    version: int
+    production: bool
+    text: str
+    """The instruction."""
+    messages: tuple[Turn, ...]
+    """What the executor reads, with the given input or `{{input}}` in its place."""
+    content_hash: str
+    decoding: str
+    labels: tuple[str, ...]
+    demonstrations: int
+    origin: str
+    operator: str
+    parents: tuple[int, ...]
+    run_id: str | None
+    created_at: str
+    uri: str
+    diff: str = ""
+    """Unified diff of the instruction to the first parent's."""
+
+    def __str__(self) -> str:
+        state = "production" if self.production else "not in production"
+        head = (
+            f"'{self.skill}' version {self.version} ({state}, {self.origin}, {self.decoding} decoding, "
+            f"{self.demonstrations} demonstrations)"
+        )
+        return "\n".join([head, *(f"[{turn.role}] {turn.content}" for turn in self.messages)])
+
+
+class Moved(_Result):
+    """Result of promote or rollback."""
+
+    skill: str
+    before: int
+    after: int
+    reason: str
+    forced: bool = False
+    evidence: str
+    diff: str
+
+    def __str__(self) -> str:
+        forced = " (forced)" if self.forced else ""
+        lines = [f"'{self.skill}' production: version {self.before} -> {self.after}{forced}. {self.evidence}"]
+        return "\n".join([*lines, self.diff]).rstrip()
+
+
+class HistoryLine(_Result):
+    """One event."""
+
+    id: int
+    at: str
+    skill: str | None
+    kind: str
+    actor: str
+    client: str
+    reason: str
+    before: int | None
+    after: int | None
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.at}  {self.sentence}"
+
+
+class Row(_Result):
+    """One line of the comparison that the demo prints."""
+
+    name: str
+    accuracy: float
+    low: float
+    high: float
+    n: int
+    tokens: float
+    """Mean tokens an item costs with a warm prefix: read anew + generated."""
+
+
+class Finding(_Result):
+    """One line of the doctor's report."""
+
+    ok: bool
+    check: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"{'ok ' if self.ok else 'BAD'} {self.check}: {self.detail}"
+
+
+class Headroom(_Result):
+    """What there is to gain, measured on up to 40 search examples before anything is spent."""
+
+    skill: str
+    n: int
+    free: float
+    """Accuracy of the production prompt under free decoding."""
+    constrained: float | None
+    """The same, choosing among the labels."""
+    majority: float | None
+    """Share of the most frequent expected answer: what a constant answer would get."""
+    unparsable: float
+    """Share of free answers in which no answer of the expected form was found."""
+    favourite: str | None
+    """The label that is chosen most often."""
+    favourite_share: float | None
+    """How often; far above its true share it shows label bias."""
+    verdict: str
+
+    def __str__(self) -> str:
+        parts = [f"as it is {self.free:.2f}"]
+        if self.constrained is not None:
+            parts.append(f"choosing among the labels {self.constrained:.2f}")
+        if self.majority is not None:
+            parts.append(f"always the commonest answer {self.majority:.2f}")
+        parts.append(f"no usable answer {self.unparsable:.0%}")
+        if self.favourite is not None and self.favourite_share is not None:
+            parts.append(f"answers '{self.favourite}' {self.favourite_share:.0%} of the time")
+        return f"Headroom on {self.n} examples: {', '.join(parts)}. {self.verdict}"

@@ -1,0 +1,1 @@
+"""Runs: drive a strategy, answer its asks, journal the answers; resume is replay."""

@@ -1,0 +1,177 @@
+"""Answers a strategy's asks with real models: the only place where a run's model calls are made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from promptbreeder.evaluation.cached import CachedModel, OverBudget
+from promptbreeder.evaluation.evaluator import Answer, Evaluator
+from promptbreeder.evaluation.fitness import latency_seconds
+from promptbreeder.evaluation.meter import Meter
+from promptbreeder.evaluation.metrics import Metric
+from promptbreeder.evolution import asks
+from promptbreeder.models.base import Generate, Sampling
+from promptbreeder.prompt import Prompt
+from promptbreeder.runs.journal import Gate, Gated, GateSide
+from promptbreeder.runs.ledger import BlockResult, Ledger
+from promptbreeder.runs.plan import BLOCK_SIZE
+from promptbreeder.skill import Example
+
+
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The examples that a plan names, read once."""
+
+    train: tuple[Example, ...]
+    search: tuple[tuple[Example, ...], ...]
+    """In blocks."""
+    gate: tuple[tuple[Example, ...], ...]
+    """In blocks."""
+
+
+class Answering:
+    """Answers asks for one run."""
+
+    def __init__(  # noqa: PLR0913 - one collaborator each; the driver wires them in one place
+        self,
+        *,
+        evaluator: Evaluator,
+        writer: CachedModel,
+        metric: Metric,
+        material: Material,
+        ledger: Ledger,
+        meter: Meter,
+    ) -> None:
+        """Collaborators only; nothing is asked of a model yet."""
+        self._evaluator = evaluator
+        self._writer = writer
+        self._metric = metric
+        self._material = material
+        self._ledger = ledger
+        self._meter = meter
+
+    async def write(self, ask: asks.Write) -> tuple[asks.Written, bool]:
+        """Ask the writer, in blocks; the flag says that the budget ended on the way."""
+        texts: list[str] = []
+        requests = [
+            Generate(
+                draft.messages,
+                Sampling(
+                    max_tokens=draft.max_tokens,
+                    temperature=draft.temperature,
+                    top_p=0.95,
+                    seed=draft.seed,
+                    stop=draft.stop,
+                ),
+                draft.opening,
+            )
+            for draft in ask.drafts
+        ]
+        try:
+            for start in range(0, len(requests), BLOCK_SIZE):
+                block = await self._writer.generate(requests[start : start + BLOCK_SIZE], self._meter)
+                texts.extend(reply.text for reply in block.answers)
+        except OverBudget:
+            return asks.Written(texts=(*texts, *[""] * (len(requests) - len(texts)))), True
+        return asks.Written(texts=tuple(texts)), False
+
+    async def attempt(self, ask: asks.Attempt) -> tuple[asks.Attempted, bool]:
+        """Let the executor answer train examples; those that the budget did not reach are left out."""
+        trials: list[asks.Trial] = []
+        try:
+            for start in range(0, len(ask.items), BLOCK_SIZE):
+                chosen = ask.items[start : start + BLOCK_SIZE]
+                examples = [self._material.train[item] for item in chosen]
+                answers = await self._evaluator.answer(ask.prompt, [example.input for example in examples], self._meter)
+                for item, example, answer in zip(chosen, examples, answers, strict=True):
+                    verdict = self._metric(answer.text, example.expected or "")
+                    trials.append(
+                        asks.Trial(
+                            item=item,
+                            working=answer.working or answer.text,
+                            answer=verdict.answer,
+                            right=verdict.score >= 1.0,
+                        )
+                    )
+        except OverBudget:
+            return asks.Attempted(trials=tuple(trials)), True
+        return asks.Attempted(trials=tuple(trials)), False
+
+    async def measure(self, ask: asks.Measure) -> tuple[asks.Measured, tuple[BlockResult, ...], bool]:
+        """Measure prompts block by block, all on the same items; also return the new results."""
+        self._ledger.enter(ask.prompts)
+        new: list[BlockResult] = []
+        exhausted = False
+        try:
+            for block in ask.blocks:
+                for prompt in ask.prompts:
+                    if self._ledger.result(prompt, block) is not None or (ask.race and self._is_lost(ask, prompt)):
+                        continue
+                    result = await self._measure_block(prompt, block)
+                    self._ledger.record([result])
+                    new.append(result)
+        except OverBudget:
+            exhausted = True
+        scores = tuple(self._ledger.score(prompt, ask.blocks) for prompt in ask.prompts)
+        return asks.Measured(scores=scores), tuple(new), exhausted
+
+    async def gate(self, ask: Gate) -> Gated:
+        """Measure both prompts on the gate split, block by block, as far as the budget goes for both."""
+        sides: tuple[list[tuple[Answer, float, bool]], ...] = ([], [])
+        prompts = (ask.incumbent, ask.challenger)
+        priors: list[tuple[float, ...] | None] = [None, None]
+        try:
+            for index, prompt in enumerate(prompts):
+                if prompt.decoding == "calibrated":
+                    priors[index] = await self._evaluator.prior(prompt, self._meter)
+            for examples in self._material.gate:
+                both = [await self._judge(prompt, examples, priors[index]) for index, prompt in enumerate(prompts)]
+                for side, judged in zip(sides, both, strict=True):
+                    side.extend(judged)
+        except OverBudget:
+            pass  # Paired: a block that only one of the two has finished is dropped for both.
+        incumbent, challenger = (
+            GateSide(
+                scores=tuple(score for _, score, _ in side),
+                unparsable=sum(not parsed for _, _, parsed in side),
+                fresh_tokens=sum(answer.fresh_tokens for answer, _, _ in side),
+                completion_tokens=sum(answer.completion_tokens for answer, _, _ in side),
+                prior=prior,
+            )
+            for side, prior in zip(sides, priors, strict=True)
+        )
+        return Gated(incumbent=incumbent, challenger=challenger)
+
+    async def _measure_block(self, prompt: Prompt, block: int) -> BlockResult:
+        judged = await self._judge(prompt, self._material.search[block], None)
+        rates = self._ledger.rates
+        seconds = [latency_seconds(answer.fresh_tokens, answer.completion_tokens, rates) for answer, _, _ in judged]
+        return BlockResult(
+            prompt=prompt.content_hash,
+            block=block,
+            scores=tuple(score for _, score, _ in judged),
+            unparsable=sum(not parsed for _, _, parsed in judged),
+            seconds=sum(seconds) / len(seconds),
+        )
+
+    async def _judge(
+        self, prompt: Prompt, examples: Sequence[Example], prior: Sequence[float] | None
+    ) -> list[tuple[Answer, float, bool]]:
+        answers = await self._evaluator.answer(
+            prompt, [example.input for example in examples], self._meter, prior=prior
+        )
+        judged = []
+        for example, answer in zip(examples, answers, strict=True):
+            verdict = self._metric(answer.text, example.expected or "")
+            judged.append((answer, 0.0 if answer.failure else verdict.score, verdict.parsed and not answer.failure))
+        return judged
+
+    def _is_lost(self, ask: asks.Measure, prompt: Prompt) -> bool:
+        """Whether even a perfect remainder could not lift `prompt` to the worst that the leader can still fall to."""
+        mine = self._ledger.score(prompt, ask.blocks)
+        total = sum(len(self._material.search[block]) for block in ask.blocks)
+        best_possible = mine.accuracy * mine.items + (total - mine.items)
+        secure = max(
+            (score.accuracy * score.items for other in ask.prompts if (score := self._ledger.score(other, ask.blocks))),
+            default=0.0,
+        )
+        return best_possible < secure

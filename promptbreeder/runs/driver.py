@@ -1,0 +1,204 @@
+"""Driver: takes one run from its plan to a winner, or to the reason why there is none.
+
+    baseline on the search split -> strategy, until it ends or its share of the budget does
+    -> finalists measured in full -> winner -> winner against the incumbent on the gate split
+
+Each step is an ask that is journaled with its answer before the next is made. A driver that finds a journal first
+feeds it to the same generators: nothing that was answered is asked again, and the finished run is the same.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from promptbreeder.errors import ReplayMismatch
+from promptbreeder.evaluation.meter import Meter, Usage
+from promptbreeder.evolution import asks
+from promptbreeder.evolution.asks import Score, Strategy
+from promptbreeder.prompt import Prompt
+from promptbreeder.runs.answering import Answering
+from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Stored, ask_hash
+from promptbreeder.runs.ledger import BlockResult, Ledger
+from promptbreeder.runs.plan import Plan
+
+SEARCH_SHARE = 0.7
+"""Of the budget; the rest is kept for measuring the finalists in full and for the gate."""
+FINALISTS = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    ended_by: Literal["strategy", "budget", "time", "cancel"]
+    winner: Prompt | None
+    """None where not even the incumbent could be measured in full."""
+    score: Score | None
+    """The winner's on the whole search split."""
+    baseline: Score | None
+    gated: Gated | None
+    """None where the incumbent itself won, or the gate was not reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What can be said while a run goes on."""
+
+    generation: asks.Generation | None
+    best: tuple[Prompt, Score] | None
+    baseline: Score | None
+    used: Usage
+    seconds: float
+
+
+class Driver:
+    """Drives one run."""
+
+    def __init__(  # noqa: PLR0913 - one collaborator each; the engine wires them in one place
+        self,
+        plan: Plan,
+        *,
+        answering: Answering,
+        ledger: Ledger,
+        meter: Meter,
+        journal: Journal,
+        clock: Callable[[], float],
+        tell: Callable[[Progress], Awaitable[None]],
+    ) -> None:
+        """Collaborators only. `clock` gives the seconds since this driver began."""
+        self._plan = plan
+        self._answering = answering
+        self._ledger = ledger
+        self._meter = meter
+        self._journal = journal
+        self._clock = clock
+        self._tell = tell
+        self._replay: tuple[Stored, ...] = ()
+        self._number = 0
+        self._exhausted = False
+        self._seconds = 0.0
+        self._seconds_before = 0.0
+        self._generation: asks.Generation | None = None
+
+    async def run(self, strategy: Strategy) -> Outcome:
+        """Drive `strategy` to the end.
+
+        Raises:
+            ReplayMismatch: if the journal was written by other code.
+            LeaseLost: if another process took the run over.
+            ModelError: if a backend is dead; nothing journaled is lost, the run can be resumed.
+        """
+        self._replay = await self._journal.read()
+        self._seconds_before = self._replay[-1].entry.seconds if self._replay else 0.0
+        self._meter.token_limit = int(self._plan.token_limit * SEARCH_SHARE)
+        await self._step(asks.Measure(prompts=self._plan.seeds[:1], blocks=self._ledger.all_blocks))
+        ended_by = await self._search(strategy)
+        self._meter.token_limit = self._plan.token_limit
+        self._exhausted = False
+        # One at a time and best first, so that a budget that is nearly spent still yields complete measurements; half
+        # of what is left stays for the gate.
+        for prompt in self._ledger.finalists(FINALISTS):
+            left = self._plan.token_limit - self._meter.used.tokens
+            if self._exhausted or left < self._plan.token_limit * (1 - SEARCH_SHARE) / 2:
+                break
+            await self._step(asks.Measure(prompts=(prompt,), blocks=self._ledger.all_blocks))
+        gated = None
+        found = self._ledger.winner()
+        if found is not None and found[0] != self._plan.seeds[0] and self._plan.gate_ids:
+            answer = await self._step(Gate(incumbent=self._plan.seeds[0], challenger=found[0]))
+            gated = answer if isinstance(answer, Gated) else None
+        return self._outcome(ended_by, gated)
+
+    def cut_short(self) -> Outcome:
+        """Return the outcome of a run that was cancelled where it stands: same rule, no more measuring."""
+        return self._outcome("cancel", None)
+
+    def progress(self) -> Progress:
+        """Return how far the run is."""
+        baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
+        return Progress(self._generation, self._ledger.winner(), baseline, self._meter.used, self._seconds)
+
+    async def _search(self, strategy: Strategy) -> Literal["strategy", "budget", "time"]:
+        try:
+            ask = next(strategy)
+            while True:
+                # Decided by what the journal holds, not by the clock, so that a replay stops at the same place.
+                if self._exhausted:
+                    return "budget"
+                if self._seconds > self._plan.seconds_limit:
+                    return "time"
+                ask = strategy.send(_strategic(await self._step(ask)))
+        except StopIteration:
+            return "strategy"
+        finally:
+            strategy.close()
+
+    async def _step(self, ask: AnyAsk) -> AnyAnswer:
+        number, self._number = self._number, self._number + 1
+        if isinstance(ask, asks.Measure):
+            self._ledger.enter(ask.prompts)
+        if number < len(self._replay):
+            entry = self._replayed(number, ask)
+            self._meter.restore(entry.usage, entry.charged)
+            self._ledger.record(entry.results)
+        else:
+            entry = await self._answered(number, ask)
+        self._exhausted = self._exhausted or entry.exhausted
+        self._seconds = entry.seconds
+        if isinstance(ask, asks.Generation):
+            self._generation = ask
+        if number >= len(self._replay):
+            await self._tell(self.progress())
+        return entry.answer
+
+    def _replayed(self, number: int, ask: AnyAsk) -> Entry:
+        stored = self._replay[number]
+        if stored.ask_hash != ask_hash(ask):
+            raise ReplayMismatch(
+                f"step {number} of this run's journal is another question ({stored.ask_kind}) than the one asked now "
+                f"({ask.kind}): the program changed since the run began. Start a new run with evolve_prompt."
+            )
+        return stored.entry
+
+    async def _answered(self, number: int, ask: AnyAsk) -> Entry:
+        if isinstance(ask, asks.Immigrants):
+            return await self._journal.append_arrivals(number, ask, self._now())
+        before, known = self._meter.used, len(self._meter.seen)
+        results: tuple[BlockResult, ...] = ()
+        exhausted = False
+        answer: AnyAnswer
+        match ask:
+            case asks.Write():
+                answer, exhausted = await self._answering.write(ask)
+            case asks.Attempt():
+                answer, exhausted = await self._answering.attempt(ask)
+            case asks.Measure():
+                answer, results, exhausted = await self._answering.measure(ask)
+            case Gate():
+                answer = await self._answering.gate(ask)
+            case asks.Generation():
+                answer = asks.Told()
+        entry = Entry(
+            answer=answer,
+            usage=self._meter.used - before,
+            charged=tuple(self._meter.seen)[known:],
+            results=results,
+            exhausted=exhausted,
+            seconds=self._now(),
+        )
+        await self._journal.append(number, ask, entry)
+        return entry
+
+    def _now(self) -> float:
+        return self._seconds_before + self._clock()
+
+    def _outcome(self, ended_by: Literal["strategy", "budget", "time", "cancel"], gated: Gated | None) -> Outcome:
+        winner, score = self._ledger.winner() or (None, None)
+        baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
+        return Outcome(ended_by, winner, score, baseline, gated)
+
+
+def _strategic(answer: AnyAnswer) -> asks.Answer:
+    if isinstance(answer, Gated):
+        raise TypeError("a strategy was about to be told of the gate split")
+    return answer

@@ -1,0 +1,170 @@
+"""Engine: runs in the background of this process, each under a lease that another process can take over.
+
+A run is a durable row. The engine claims it, keeps the lease alive, looks for cancellation, and writes how it ended.
+It lives in the task group of whoever opened it: when that is closed, runs are paused where they stand and their leases
+released, so that any other process can go on from the journal at once.
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import anyio
+from anyio.abc import TaskGroup
+
+from promptbreeder.errors import LeaseLost, ModelError, PromptBreederError, StoreError
+from promptbreeder.evolution.asks import Strategy
+from promptbreeder.runs.driver import Driver, Outcome
+
+LEASE_SECONDS = 30.0
+HEARTBEAT_SECONDS = 10.0
+POLL_SECONDS = 0.5
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run, wired: what the engine needs to drive it and to write how it ended."""
+
+    run_id: str
+    driver: Driver
+    strategy: Strategy
+
+
+class Desk(Protocol):
+    """The engine's view of the store and of what is done with an outcome."""
+
+    async def claim(self, run_id: str) -> int:
+        """Take the lease and return the fence. Raises Conflict while another process holds it."""
+        ...
+
+    async def beat(self, run_id: str, fence: int) -> None:
+        """Extend the lease. Raises LeaseLost."""
+        ...
+
+    async def cancel_requested(self, run_id: str) -> bool:
+        """Whether somebody, in any process, asked for the run to be cancelled."""
+        ...
+
+    async def wire(self, run_id: str, fence: int) -> Job:
+        """Build driver and strategy from the run's plan and journal. Raises ReplayMismatch, ModelError."""
+        ...
+
+    async def conclude(self, run_id: str, fence: int, outcome: Outcome | None) -> None:
+        """Make the version if there is one, and write the result; None: cancelled before anything was measured."""
+        ...
+
+    async def pause(self, run_id: str, fence: int, reason: str) -> None:
+        """Write why the run stopped for now, and release the lease."""
+        ...
+
+    async def fail(self, run_id: str, fence: int, reason: str) -> None:
+        """Write why the run cannot go on, and release the lease."""
+        ...
+
+
+@dataclass
+class _Watched:
+    """A run that this process drives."""
+
+    scope: anyio.CancelScope
+    ended: anyio.Event
+
+
+class Engine:
+    """Drives runs in a task group."""
+
+    def __init__(self, desk: Desk, group: TaskGroup) -> None:
+        """Run jobs in `group`; cancelling it pauses them."""
+        self._desk = desk
+        self._group = group
+        self._running: dict[str, _Watched] = {}
+
+    def is_running(self, run_id: str) -> bool:
+        """Whether this process drives the run."""
+        return run_id in self._running
+
+    async def start(self, run_id: str) -> None:
+        """Claim the run and drive it in the background; nothing happens if this process drives it already.
+
+        Raises:
+            Conflict: while another process holds the lease.
+        """
+        if run_id in self._running:
+            return
+        fence = await self._desk.claim(run_id)
+        watched = self._running[run_id] = _Watched(anyio.CancelScope(), anyio.Event())
+        self._group.start_soon(self._keep, run_id, fence, watched, name=f"run {run_id}")
+        self._group.start_soon(self._watch, run_id, fence, watched, name=f"watch {run_id}")
+
+    async def wait(self, run_id: str) -> None:
+        """Return when this process no longer drives the run."""
+        watched = self._running.get(run_id)
+        if watched is not None:
+            await watched.ended.wait()
+
+    async def _keep(self, run_id: str, fence: int, watched: _Watched) -> None:
+        try:
+            await self._drive(run_id, fence, watched)
+        except LeaseLost as error:
+            # Somebody else goes on with it; whatever this process still holds must not be written.
+            log.warning("run %s: %s", run_id, error)
+        except (ModelError, StoreError) as error:
+            await self._put_down(self._desk.pause, run_id, fence, str(error))
+        except PromptBreederError as error:
+            await self._put_down(self._desk.fail, run_id, fence, str(error))
+        except anyio.get_cancelled_exc_class():
+            with anyio.CancelScope(shield=True):
+                await self._put_down(
+                    self._desk.pause, run_id, fence, "the server that drove it stopped; resume it with its run_id"
+                )
+            raise
+        except Exception:  # a defect of ours must end one run, not the server and all other runs in its task group
+            log.exception("run %s failed", run_id)
+            await self._put_down(
+                self._desk.fail, run_id, fence, "an unexpected error; see the log, and run `promptbreeder-mcp doctor`"
+            )
+        finally:
+            del self._running[run_id]
+            watched.ended.set()
+
+    async def _drive(self, run_id: str, fence: int, watched: _Watched) -> None:
+        job: Job | None = None
+        outcome: Outcome | None = None
+        with watched.scope:
+            job = await self._desk.wire(run_id, fence)
+            outcome = await job.driver.run(job.strategy)
+        if outcome is None:
+            # Only the watcher cancels this scope. A lost lease shows when the conclusion is written.
+            outcome = job.driver.cut_short() if job is not None else None
+        with anyio.CancelScope(shield=True):
+            await self._desk.conclude(run_id, fence, outcome)
+
+    async def _put_down(
+        self, how: Callable[[str, int, str], Awaitable[None]], run_id: str, fence: int, reason: str
+    ) -> None:
+        log.warning("run %s stopped: %s", run_id, reason)
+        try:
+            await how(run_id, fence, reason)
+        except (LeaseLost, StoreError) as error:
+            # The row keeps saying `running`; its lease runs out and the next process takes it over.
+            log.warning("run %s: could not write that it stopped: %s", run_id, error)
+
+    async def _watch(self, run_id: str, fence: int, watched: _Watched) -> None:
+        beaten = time.monotonic()
+        while not watched.ended.is_set():
+            with anyio.move_on_after(POLL_SECONDS):
+                await watched.ended.wait()
+            try:
+                if await self._desk.cancel_requested(run_id):
+                    watched.scope.cancel()
+                if time.monotonic() - beaten >= HEARTBEAT_SECONDS:
+                    await self._desk.beat(run_id, fence)
+                    beaten = time.monotonic()
+            except LeaseLost:
+                watched.scope.cancel()
+            except StoreError as error:
+                # A store that is busy for a moment costs nothing; one that stays away costs the lease.
+                log.warning("run %s: %s", run_id, error)

@@ -1,0 +1,84 @@
+"""Plan: everything that the answers of a run depend on, frozen in its row when it is created.
+
+Resume feeds the journal to a new generator; that is sound only if nothing below has changed in between. So the plan
+names ids of examples (examples never change), settings, fingerprints, the measured rates behind the latency score, and
+the versions of the code whose answers it replays.
+"""
+
+import sys
+from collections.abc import Sequence
+from typing import Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from promptbreeder.errors import ReplayMismatch
+from promptbreeder.evaluation.metrics import METRICS_VERSION
+from promptbreeder.prompt import Prompt
+from promptbreeder.skill import Skill
+
+ENGINE_VERSION: Final = 1
+"""Bumped when strategy, race or runner code changes its asks or answers."""
+BLOCK_SIZE: Final = 16
+"""Items that are measured together; small enough to stop early, large enough to fill a batch."""
+PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
+"""`random.Random` promises the same numbers for the same seed only within a minor version."""
+
+T = TypeVar("T")
+
+
+def in_blocks(items: Sequence[T]) -> tuple[tuple[T, ...], ...]:
+    """Cut `items` into the fixed blocks in which they are measured; the last may be shorter."""
+    return tuple(tuple(items[start : start + BLOCK_SIZE]) for start in range(0, len(items), BLOCK_SIZE))
+
+
+class Plan(BaseModel):
+    """The frozen configuration of one run."""
+
+    model_config = ConfigDict(frozen=True)
+
+    skill: Skill
+    seeds: tuple[Prompt, ...] = Field(min_length=1)
+    """Prompts to start from; the first is the production prompt, against which the winner is judged."""
+    incumbent: int
+    """Version number of the production prompt."""
+    strategy: str
+    profile: str
+    generations: int | None = None
+    """Overrides the profile."""
+    population: int | None = None
+    seed: int
+    token_limit: int
+    call_limit: int
+    seconds_limit: float
+    train_ids: tuple[int, ...]
+    search_ids: tuple[int, ...]
+    gate_ids: tuple[int, ...]
+    executor: str
+    """Fingerprint of the executor."""
+    writer: str
+    """Fingerprint of the writer."""
+    read_rate: float
+    write_rate: float
+    preference: float
+    engine_version: int = ENGINE_VERSION
+    metrics_version: int = METRICS_VERSION
+    python: str = PYTHON
+
+    def check_resumable(self, executor: str, writer: str) -> None:
+        """Refuse to replay under other models or code.
+
+        Raises:
+            ReplayMismatch: naming what changed and the way out.
+        """
+        for what, then, now in (
+            ("the model", self.executor, executor),
+            ("the writer model", self.writer, writer),
+            ("the search engine's version", self.engine_version, ENGINE_VERSION),
+            ("the metrics' version", self.metrics_version, METRICS_VERSION),
+            ("Python", self.python, PYTHON),
+        ):
+            if then != now:
+                raise ReplayMismatch(
+                    f"{what} changed since this run began ({then} -> {now}), so its journal cannot be replayed. "
+                    "Start a new run with evolve_prompt; pass the best prompts of this one as candidates to keep them."
+                )

@@ -1,0 +1,187 @@
+"""Service: the use cases that the outside calls, one method each. Tools, resources and command line have no logic."""
+
+from collections.abc import Callable
+from types import TracebackType
+from typing import Literal, Self
+
+import anyio
+from anyio.abc import TaskGroup
+
+from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
+from promptbreeder.results import (
+    Answered,
+    Duel,
+    Finding,
+    Fitness,
+    Headroom,
+    HistoryLine,
+    Moved,
+    PromptView,
+    Row,
+    RunReport,
+    SkillLine,
+    SkillReport,
+    VoteReport,
+)
+from promptbreeder.runs.engine import Engine
+from promptbreeder.usecases import deciding, evolving, health, measuring, reporting, running, skills
+from promptbreeder.usecases.desk import StoreDesk
+from promptbreeder.usecases.evolving import OnProgress
+from promptbreeder.usecases.workbench import Change, Workbench
+
+__all__ = ["Change", "OnProgress", "Service", "Workbench"]
+
+
+class Service:
+    """All use cases over one workbench. An async context manager: runs live in it, and pause when it is left."""
+
+    def __init__(self, bench: Workbench) -> None:
+        """Serve `bench`, which is closed on exit."""
+        self._bench = bench
+        self._group: TaskGroup | None = None
+        self._engine: Engine | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the task group in which runs are driven."""
+        self._group = anyio.create_task_group()
+        await self._group.__aenter__()
+        self._engine = Engine(StoreDesk(self._bench), self._group)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        """Pause all runs, release their leases, close models and store."""
+        if self._group is None:
+            return None
+        self._group.cancel_scope.cancel()
+        try:
+            return await self._group.__aexit__(kind, error, trace)
+        finally:
+            with anyio.CancelScope(shield=True):
+                await self._bench.aclose()
+
+    @property
+    def engine(self) -> Engine:
+        """The engine of this process; only inside the context."""
+        if self._engine is None:
+            message = "the service is not entered"
+            raise RuntimeError(message)
+        return self._engine
+
+    @property
+    def on_change(self) -> Callable[[Change], None] | None:
+        """Called after every commit that others may want to hear of; must be quick."""
+        return self._bench.on_change
+
+    @on_change.setter
+    def on_change(self, listener: Callable[[Change], None] | None) -> None:
+        self._bench.on_change = listener
+
+    async def define_skill(self, definition: SkillDefinition, actor: Actor) -> SkillReport:
+        """Create or extend a skill."""
+        return await skills.define_skill(self._bench, definition, actor)
+
+    async def evolve(
+        self,
+        request: EvolveRequest,
+        actor: Actor,
+        *,
+        wait_seconds: float = 45,
+        on_progress: OnProgress | None = None,
+    ) -> RunReport:
+        """Start, join or resume a run, and wait for it up to `wait_seconds`."""
+        run_id = await evolving.evolve(self._bench, self.engine, request, actor)
+        return await self.get_run(run_id, wait_seconds=wait_seconds, on_progress=on_progress)
+
+    async def get_run(
+        self, run_id: str, *, wait_seconds: float = 0, on_progress: OnProgress | None = None
+    ) -> RunReport:
+        """Return the state of a run, after waiting up to `wait_seconds` for its end."""
+        return await evolving.report(self._bench, self.engine, run_id, wait_seconds, on_progress)
+
+    async def cancel_run(self, run_id: str, actor: Actor) -> RunReport:
+        """Stop a run, in whichever process it is."""
+        await evolving.cancel(self._bench, self.engine, run_id, actor)
+        return await self.get_run(run_id)
+
+    async def run_skill(self, skill: str, text: str, version: int | None = None) -> Answered:
+        """Answer one input with the production (or given) version."""
+        return await running.run_skill(self._bench, skill, text, version)
+
+    async def compare(self, skill: str, *, text: str | None = None, a: int | None = None, b: int | None = None) -> Duel:
+        """Run two versions on one input, blind."""
+        return await running.compare(self._bench, skill, text, a, b)
+
+    async def vote(self, duel_id: str, choice: Literal["A", "B", "tie"], actor: Actor, comment: str = "") -> VoteReport:
+        """Record the one vote of a duel."""
+        return await running.vote(self._bench, duel_id, choice, actor, comment)
+
+    async def fitness(self, skill: str | None = None, version: int | None = None) -> Fitness:
+        """Return one line a skill, or all that is known of a version."""
+        return await deciding.get_fitness(self._bench, skill, version)
+
+    async def prompt(self, skill: str, version: int | None = None, text: str | None = None) -> PromptView:
+        """Return a version's prompt as data."""
+        return await deciding.get_prompt(self._bench, skill, version, text)
+
+    async def promote(
+        self,
+        skill: str,
+        version: int,
+        reason: str,
+        actor: Actor,
+        *,
+        expected_production: int | None = None,
+        force: bool = False,
+    ) -> Moved:
+        """Put a version into production, if the gate lets it pass."""
+        return await deciding.promote(
+            self._bench, skill, version, reason, actor, expected_production=expected_production, force=force
+        )
+
+    async def rollback(self, skill: str, reason: str, actor: Actor, *, to_version: int | None = None) -> Moved:
+        """Put an earlier version back into production."""
+        return await deciding.rollback(self._bench, skill, reason, actor, to_version)
+
+    async def history(
+        self, skill: str | None = None, *, before_id: int | None = None, limit: int = 100
+    ) -> tuple[HistoryLine, ...]:
+        """Return events, newest first."""
+        return await deciding.history(self._bench, skill, before_id, limit)
+
+    async def skills(self) -> tuple[SkillLine, ...]:
+        """Return one line a skill."""
+        return await skills.list_skills(self._bench)
+
+    async def versions(self, skill: str) -> tuple[PromptView, ...]:
+        """Return all versions of a skill, oldest first."""
+        return await deciding.list_versions(self._bench, skill)
+
+    async def runs(self, skill: str | None = None) -> tuple[RunReport, ...]:
+        """Return runs, newest first."""
+        return await reporting.recent(self._bench, skill)
+
+    async def export(self, skill: str) -> dict[str, object]:
+        """Return a skill as one JSON-able bundle."""
+        return await skills.export_skill(self._bench, skill)
+
+    async def headroom(self, skill: str) -> Headroom:
+        """Measure what there is to gain."""
+        return await measuring.headroom(self._bench, skill)
+
+    async def table(self, skill: str, version: int) -> tuple[Row, ...]:
+        """Return what a version brought, on the gate split."""
+        return await measuring.comparison_table(self._bench, skill, version)
+
+    async def lineage(self, run_id: str) -> tuple[str, ...]:
+        """Return how a run's winner came about, oldest ancestor first."""
+        return await reporting.lineage(self._bench, run_id)
+
+    async def fingerprint(self, skill: str) -> str:
+        """Return the fingerprint of the skill's model, loading it if need be."""
+        return await measuring.fingerprint(self._bench, skill)
+
+    async def doctor(self) -> tuple[Finding, ...]:
+        """Check store, models and surroundings."""
+        return await health.doctor(self._bench)

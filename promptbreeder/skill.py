@@ -1,0 +1,157 @@
+"""Skill: a named task on a small model, its examples, and the hash split that keeps the gate honest.
+
+A split is a function of the skill's salt and the normalised input alone: it is stable as examples arrive, and
+duplicates land together, so no example can leak from the gate into a prompt by being given twice.
+"""
+
+import hashlib
+import math
+import re
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from promptbreeder.prompt import Decoding
+from promptbreeder.text import normalise, scrub
+
+SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+MAX_EXAMPLE_CHARACTERS = 16_000
+MAX_LABELS = 64
+MIN_SEARCH_EXAMPLES = 8
+"""Evolving needs at least this many search examples."""
+MIN_GATE_EXAMPLES = 20
+"""With fewer gate examples the evidence is called insufficient."""
+
+Metric = Literal["label", "exact", "contains", "regex", "number", "list", "json", "f1", "preference"]
+Scrubbed = Annotated[str, AfterValidator(scrub)]
+
+
+class Split(StrEnum):
+    """train: demonstrations and failures shown to writers. search: fitness. gate: the reported accuracy, nothing else."""
+
+    TRAIN = "train"
+    SEARCH = "search"
+    GATE = "gate"
+
+
+class Example(BaseModel):
+    """One input and, unless the skill is judged by taste alone, the answer that is right for it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    input: Scrubbed = Field(min_length=1, max_length=MAX_EXAMPLE_CHARACTERS)
+    expected: Scrubbed | None = Field(default=None, max_length=MAX_EXAMPLE_CHARACTERS)
+    split: Split | None = None
+    """Set to place the example by hand; normally the content hash decides."""
+
+
+class Weights(BaseModel):
+    """What fitness is made of; the three add up to 1."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accuracy: float = Field(default=0.7, ge=0, le=1)
+    latency: float = Field(default=0.2, ge=0, le=1)
+    preference: float = Field(default=0.1, ge=0, le=1)
+
+    @model_validator(mode="after")
+    def _sum_is_one(self) -> Self:
+        total = self.accuracy + self.latency + self.preference
+        if not math.isclose(total, 1.0, abs_tol=1e-6):
+            message = f"the weights add up to {total:g}; make accuracy + latency + preference = 1"
+            raise ValueError(message)
+        return self
+
+
+PRESETS: dict[str, Weights] = {
+    "balanced": Weights(accuracy=0.7, latency=0.2, preference=0.1),
+    "fast": Weights(accuracy=0.5, latency=0.4, preference=0.1),
+    "taste": Weights(accuracy=0.6, latency=0.2, preference=0.2),
+    "accurate": Weights(accuracy=0.8, latency=0.1, preference=0.1),
+}
+
+
+class Settings(BaseModel):
+    """What a skill's owner may tune."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    weights: Weights = PRESETS["balanced"]
+    latency_limit_seconds: float = Field(default=1.0, gt=0, le=600)
+    """Up to here an answer is fast enough; at twice this the latency score is 0."""
+    allowed_decoding: tuple[Decoding, ...] = (Decoding.FREE, Decoding.CONSTRAINED, Decoding.CALIBRATED)
+    max_answer_tokens: int = Field(default=32, ge=1, le=1024)
+    number_tolerance: float = Field(default=1e-6, ge=0)
+    """Metric `number`: largest absolute difference that still counts as right."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _expand_preset(cls, data: object) -> object:
+        if isinstance(data, dict) and isinstance(name := data.get("weights"), str):
+            if name not in PRESETS:
+                message = f"unknown weights preset {name!r}; take one of {', '.join(PRESETS)} or give the three numbers"
+                raise ValueError(message)
+            return {**data, "weights": PRESETS[name]}
+        return data
+
+    @model_validator(mode="after")
+    def _some_decoding(self) -> Self:
+        if not self.allowed_decoding:
+            message = "allowed_decoding is empty; allow at least one of free, constrained, calibrated"
+            raise ValueError(message)
+        return self
+
+
+class Skill(BaseModel):
+    """What a skill is, apart from its examples, versions and history."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    description: Scrubbed = Field(min_length=1, max_length=2_000)
+    labels: tuple[Scrubbed, ...] = Field(default=(), max_length=MAX_LABELS)
+    metric: Metric = "exact"
+    settings: Settings = Settings()
+    model: str
+    """The executor that the skill is bound to, as its backend names it."""
+    salt: str
+    """Random, drawn at creation: decides the splits."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if not SLUG.fullmatch(self.name):
+            message = (
+                f"{self.name!r} is not a skill name; use 1-64 of a-z, 0-9 and '-', beginning with a letter or digit, "
+                "for example 'ticket-route'"
+            )
+            raise ValueError(message)
+        if len(self.labels) == 1:
+            message = "one label leaves nothing to choose; give at least two labels, or none for free text"
+            raise ValueError(message)
+        if len({normalise(label) for label in self.labels}) != len(self.labels):
+            message = "two labels are the same apart from case or spaces; make them distinct"
+            raise ValueError(message)
+        if self.metric == "label" and not self.labels:
+            message = "metric 'label' needs the list of labels"
+            raise ValueError(message)
+        return self
+
+    @property
+    def decodings(self) -> tuple[Decoding, ...]:
+        """The ways of decoding that this skill can use: without labels only free generation makes sense."""
+        if not self.labels:
+            return (Decoding.FREE,)
+        return self.settings.allowed_decoding
+
+    def split_of(self, example: Example) -> Split:
+        """Return the split of `example`: 30 % train, 30 % search, 40 % gate by content hash."""
+        if example.split is not None:
+            return example.split
+        share = int(input_hash(self.salt, example.input)[:13], 16) / 16**13
+        return Split.TRAIN if share < 0.3 else Split.SEARCH if share < 0.6 else Split.GATE
+
+
+def input_hash(salt: str, text: str) -> str:
+    """Return the hexadecimal SHA-256 of the salt and the normalised input: the example's identity within a skill."""
+    return hashlib.sha256(f"{salt}\0{normalise(text)}".encode()).hexdigest()

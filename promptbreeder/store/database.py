@@ -1,0 +1,193 @@
+"""The database: opening it safely, and running work in it.
+
+Facts this file rests on (SQLite documentation, and measurements with several server processes):
+
+- Rollback journal with `synchronous=FULL`: WAL has a corruption bug with several connections before 3.51.3, and most
+  Pythons ship an affected library.
+- Every write begins with `BEGIN IMMEDIATE`. A deferred transaction that reads and then writes fails at once with
+  SQLITE_BUSY when another writer came between, whatever the busy timeout.
+- Writes run in one thread, reads in another on a connection of their own.
+"""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+import anyio.to_thread
+
+from promptbreeder.errors import InvalidInput, StoreCorrupt, StoreError, StoreTooNew, StoreUnavailable
+from promptbreeder.store import backup
+
+if TYPE_CHECKING:
+    import sqlite_utils
+
+    Tables: TypeAlias = sqlite_utils.Database
+
+T = TypeVar("T")
+APPLICATION_ID = 0x50424D43  # "PBMC"
+BUSY_SECONDS = 20.0
+
+
+class Database:
+    """An open database file. Thread-safe through its two limiters; close it once."""
+
+    def __init__(self, path: Path, writer: "Tables | None", reader: "Tables") -> None:
+        """Use `open` instead."""
+        self.path = path
+        self._writer = writer
+        self._reader = reader
+        self._one_writer = anyio.CapacityLimiter(1)
+        self._one_reader = anyio.CapacityLimiter(1)
+
+    @classmethod
+    def open(cls, path: Path) -> "Database":
+        """Open or create the file at `path`, private to the user, and bring its schema up to date.
+
+        A file that can be read but not written is opened for reading.
+
+        Raises:
+            StoreUnavailable: if it cannot be reached, locked or read.
+            StoreCorrupt: if it is not a sound database of ours.
+            StoreTooNew: if a newer version of this program wrote it.
+        """
+        with translated(path):
+            _prepare(path)
+            writable = os.access(path, os.W_OK)
+            writer = None
+            if writable:
+                writer = connect(path)
+                _migrate(writer, path)
+            reader = connect(path, read_only=True)
+        return cls(path, writer, reader)
+
+    async def write(self, work: "Callable[[Tables], T]") -> T:
+        """Run `work` in one transaction that is committed when it returns and rolled back when it raises.
+
+        Not interrupted by cancellation: what was begun is committed or rolled back before the caller hears of it.
+        """
+        if self._writer is None:
+            raise StoreUnavailable(f"{self.path} is read-only: nothing can be stored. Make file and folder writable.")
+        call = partial(_transact, self._writer, "BEGIN IMMEDIATE", work, self.path)
+        return await anyio.to_thread.run_sync(call, limiter=self._one_writer)
+
+    async def read(self, work: "Callable[[Tables], T]") -> T:
+        """Run `work` over one consistent snapshot."""
+        call = partial(_transact, self._reader, "BEGIN", work, self.path)
+        return await anyio.to_thread.run_sync(call, limiter=self._one_reader)
+
+    def close(self) -> None:
+        """Close both connections. Idempotent."""
+        for tables in (self._writer, self._reader):
+            if tables is not None:
+                tables.close()
+
+
+def connect(path: Path, *, read_only: bool = False) -> "Tables":
+    """Return a connection of ours, wrapped."""
+    # Imported here: it costs as much as all the rest of a server's start, and not every start needs the store.
+    import sqlite_utils  # noqa: PLC0415
+
+    mode = "ro" if read_only else "rwc"
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    connection.execute("PRAGMA foreign_keys = ON")
+    connection.execute("PRAGMA trusted_schema = OFF")
+    connection.execute("PRAGMA synchronous = FULL")
+    return sqlite_utils.Database(connection, execute_plugins=False)
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's and the file system's errors into ours, with what to do next."""
+    try:
+        yield
+    except UnicodeEncodeError as error:
+        raise InvalidInput("the text holds characters that cannot be stored (lone surrogates); remove them") from error
+    except sqlite3.OperationalError as error:
+        reason = str(error)
+        if "locked" in reason or "busy" in reason:
+            advice = "another process keeps it locked; try again, or stop that process"
+        elif "full" in reason:
+            advice = "the disk is full; free some space, nothing that was stored is lost"
+        elif "readonly" in reason or "read-only" in reason:
+            advice = "it is read-only; make the file and its folder writable"
+        else:
+            advice = "check that the folder exists and can be written; `promptbreeder-mcp doctor` says more"
+        raise StoreUnavailable(f"{path}: {reason}: {advice}") from error
+    except sqlite3.DatabaseError as error:
+        if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
+            raise StoreError(f"{path}: {error}") from error
+        raise StoreCorrupt(
+            f"{path} is damaged or not a database ({error}). Backups are in {backup.folder(path)}; move the file away "
+            "and copy the newest backup in its place."
+        ) from error
+    except OSError as error:
+        raise StoreUnavailable(f"{path}: {error.strerror or error}: check the folder and its permissions") from error
+
+
+def _transact(tables: "Tables", begin: str, work: "Callable[[Tables], T]", path: Path) -> T:
+    with translated(path):
+        tables.conn.execute(begin)
+        try:
+            result = work(tables)
+            tables.conn.execute("COMMIT")
+        except BaseException:
+            if tables.conn.in_transaction:
+                tables.conn.execute("ROLLBACK")
+            raise
+    return result
+
+
+def _prepare(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if path.is_symlink():
+        raise StoreUnavailable(f"{path} is a symbolic link, which is not followed; name the real file's folder instead")
+    # Created by us, so that the file is private from its first byte on.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+    try:
+        os.close(os.open(path, flags, 0o600))
+    except PermissionError:
+        if not os.access(path, os.R_OK):
+            raise
+
+
+def _migrate(tables: "Tables", path: Path) -> None:
+    from promptbreeder.store.migrations import MIGRATIONS, SCHEMA_VERSION  # noqa: PLC0415 - brings sqlite_utils with it
+
+    found = _pragma(tables, "user_version")
+    owner = _pragma(tables, "application_id")
+    if owner not in {0, APPLICATION_ID}:
+        raise StoreCorrupt(f"{path} belongs to another program; set PROMPTBREEDER_HOME to another folder")
+    if found > SCHEMA_VERSION:
+        raise StoreTooNew(
+            f"{path} was written by a newer version of promptbreeder-mcp (schema {found}, this one knows "
+            f"{SCHEMA_VERSION}); upgrade, or set PROMPTBREEDER_HOME to another folder"
+        )
+    if found == SCHEMA_VERSION:
+        return
+    if found > 0:
+        backup.make(path)
+    # IMMEDIATE: servers that start together queue up here; the later ones find nothing pending.
+    tables.conn.execute("BEGIN IMMEDIATE")
+    try:
+        MIGRATIONS.apply(tables)
+        tables.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        tables.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        tables.conn.execute("COMMIT")
+    except BaseException:
+        if tables.conn.in_transaction:
+            tables.conn.execute("ROLLBACK")
+        raise
+
+
+def _pragma(tables: "Tables", name: str) -> int:
+    return int(tables.conn.execute(f"PRAGMA {name}").fetchone()[0])

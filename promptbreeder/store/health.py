@@ -1,0 +1,33 @@
+"""Health: what can be verified about the file and the history in it."""
+
+from typing import NamedTuple
+
+from promptbreeder.store import events
+from promptbreeder.store.tables import Tables
+
+
+class Check(NamedTuple):
+    """One thing that was verified."""
+
+    ok: bool
+    what: str
+    detail: str
+
+
+def checks(db: Tables) -> tuple[Check, ...]:
+    """Verify the file's structure, its references, the event chain and the projection."""
+    quick = next(iter(db.query("PRAGMA quick_check")))["quick_check"]
+    orphans = list(db.query("PRAGMA foreign_key_check"))
+    broken = events.broken_link(db)
+    replayed, projected = events.replayed(db), events.projected(db)
+    differing = sorted(name for name in {*replayed, *projected} if replayed.get(name) != projected.get(name))
+    return (
+        Check(quick == "ok", "database structure", quick),
+        Check(not orphans, "references", "whole" if not orphans else f"{len(orphans)} rows refer to nothing"),
+        Check(broken is None, "event chain", "whole" if broken is None else f"event {broken} was altered"),
+        Check(
+            not differing,
+            "production versions",
+            "as the events tell" if not differing else f"not as the events tell: {', '.join(differing)}",
+        ),
+    )

@@ -1,0 +1,34 @@
+"""The reply cache: raw answers of a model to whole blocks, least recently used dropped first."""
+
+from promptbreeder.store.tables import Tables
+
+MAX_BYTES = 50_000_000
+_EVICT_EVERY = 256
+"""Puts between two looks at the size: the look reads an index, but of every row."""
+
+
+def get(db: Tables, key: str) -> str | None:
+    """Return what was put under `key`, or None."""
+    for row in db.query("SELECT reply FROM reply_cache WHERE key = ?", [key]):
+        return str(row["reply"])
+    return None
+
+
+def put(db: Tables, key: str, reply: str, *, now: float) -> None:
+    """Keep `reply` under `key`."""
+    db.execute(
+        "INSERT INTO reply_cache (key, reply, last_used) VALUES (?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET last_used = excluded.last_used",
+        [key, reply, now],
+    )
+
+
+def evict(db: Tables, *, max_bytes: int = MAX_BYTES) -> int:
+    """Drop the oldest replies until the rest fits into `max_bytes`; return how many were dropped."""
+    dropped = db.execute(
+        "DELETE FROM reply_cache WHERE key IN (SELECT key FROM ("
+        "SELECT key, sum(length(key) + length(reply)) OVER (ORDER BY last_used DESC, key) AS size FROM reply_cache"
+        ") WHERE size > ?)",
+        [max_bytes],
+    )
+    return int(dropped.rowcount)

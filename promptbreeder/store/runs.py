@@ -1,0 +1,252 @@
+"""Runs: a row, a journal, units and immigrants; every write of a driver checks its fence.
+
+The lease says which process drives a run until when; the fence grows with each claim, so a process that was stopped
+beyond its lease and woke up again cannot write any more (Kleppmann's fencing token).
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from promptbreeder.errors import Conflict, LeaseLost, NotFound
+from promptbreeder.results import RunStatus
+from promptbreeder.store.tables import Tables
+
+LIVE = ("queued", "running", "paused")
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run's row."""
+
+    run_id: str
+    skill: str
+    kind: str
+    status: RunStatus
+    config: str
+    """JSON: the frozen plan, and the arguments it was made from."""
+    seed: int
+    fingerprint: str
+    owner: str | None
+    fence: int
+    lease_until: float
+    cancel_requested: bool
+    progress: str | None
+    result: str | None
+    error: str | None
+    created_at: float
+    updated_at: float
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the run is over for good."""
+        return self.status not in LIVE
+
+    def is_leased(self, now: float) -> bool:
+        """Whether a process drives it."""
+        return self.owner is not None and self.lease_until > now
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One journaled ask."""
+
+    n: int
+    ask_kind: str
+    ask_hash: str
+    answer: str
+
+
+def create(  # noqa: PLR0913 - the columns of a row
+    db: Tables, *, run_id: str, skill: str, kind: str, seed: int, fingerprint: str, config: str, now: float
+) -> None:
+    """Store a queued run.
+
+    Raises:
+        Conflict: if the skill has a live run.
+    """
+    other = live(db, skill)
+    if other is not None:
+        raise Conflict(f"run {other.run_id} of '{skill}' is {other.status}; follow it with get_run, or cancel_run it")
+    db.table("runs").insert(
+        {
+            "run_id": run_id,
+            "skill": skill,
+            "kind": kind,
+            "status": "queued",
+            "config": config,
+            "seed": seed,
+            "fingerprint": fingerprint,
+            "created_at": now,
+            "updated_at": now,
+        }
+    )
+
+
+def get(db: Tables, run_id: str) -> Run:
+    """Return a run.
+
+    Raises:
+        NotFound: if there is no such run.
+    """
+    for row in db.query("SELECT * FROM runs WHERE run_id = ?", [run_id]):
+        return _run(row)
+    raise NotFound(f"no run {run_id[:40]!r}; get_fitness lists the skills and the run that each has going on")
+
+
+def live(db: Tables, skill: str) -> Run | None:
+    """Return the skill's run that has not ended, if any."""
+    marks = ",".join("?" * len(LIVE))
+    rows = db.query(f"SELECT * FROM runs WHERE skill = ? AND status IN ({marks})", [skill, *LIVE])  # noqa: S608
+    return next((_run(row) for row in rows), None)
+
+
+def recent(db: Tables, skill: str | None, *, limit: int = 20) -> tuple[Run, ...]:
+    """Return runs, newest first."""
+    rows = db.query(
+        "SELECT * FROM runs WHERE skill = coalesce(?, skill) ORDER BY created_at DESC, rowid DESC LIMIT ?",
+        [skill, limit],
+    )
+    return tuple(_run(row) for row in rows)
+
+
+def claim(db: Tables, run_id: str, *, owner: str, now: float, lease_seconds: float) -> int:
+    """Take the lease of a run that nobody drives, and return the new fence.
+
+    Raises:
+        Conflict: if it has ended, or another process holds the lease.
+    """
+    run = get(db, run_id)
+    if run.has_ended:
+        raise Conflict(f"run {run_id} has ended ({run.status})")
+    if run.is_leased(now):
+        raise Conflict(f"another process drives run {run_id}; it can be taken over when its lease has run out")
+    db.execute(
+        "UPDATE runs SET owner = ?, fence = fence + 1, lease_until = ?, status = 'running', error = NULL, "
+        "updated_at = ? WHERE run_id = ?",
+        [owner, now + lease_seconds, now, run_id],
+    )
+    return run.fence + 1
+
+
+def heartbeat(db: Tables, run_id: str, fence: int, *, now: float, lease_seconds: float) -> None:
+    """Extend the lease.
+
+    Raises:
+        LeaseLost: if another process took the run over.
+    """
+    _check_fence(db, run_id, fence)
+    db.execute("UPDATE runs SET lease_until = ? WHERE run_id = ?", [now + lease_seconds, run_id])
+
+
+def request_cancel(db: Tables, run_id: str, *, now: float) -> None:
+    """Ask whoever drives the run to stop; a run that nobody drives is cancelled at once."""
+    run = get(db, run_id)
+    if run.is_leased(now):
+        db.execute("UPDATE runs SET cancel_requested = 1, updated_at = ? WHERE run_id = ?", [now, run_id])
+    else:
+        # The fence moves too: a driver that overslept its lease must not write to a cancelled run.
+        db.execute(
+            "UPDATE runs SET status = 'cancelled', owner = NULL, fence = fence + 1, updated_at = ? WHERE run_id = ?",
+            [now, run_id],
+        )
+
+
+def set_progress(db: Tables, run_id: str, fence: int, progress: str, *, now: float) -> None:
+    """Write how far the run is; raises LeaseLost."""
+    _check_fence(db, run_id, fence)
+    db.execute("UPDATE runs SET progress = ?, updated_at = ? WHERE run_id = ?", [progress, now, run_id])
+
+
+def stop(  # noqa: PLR0913 - the columns of a row
+    db: Tables, run_id: str, fence: int, *, status: RunStatus, result: str | None, error: str | None, now: float
+) -> None:
+    """Write how the run ended, or why it is paused, and release the lease; raises LeaseLost."""
+    _check_fence(db, run_id, fence)
+    db.execute(
+        "UPDATE runs SET status = ?, result = ?, error = ?, owner = NULL, lease_until = 0, updated_at = ? "
+        "WHERE run_id = ?",
+        [status, result, error, now, run_id],
+    )
+
+
+def append_answer(  # noqa: PLR0913 - the columns of a row
+    db: Tables, run_id: str, fence: int, *, n: int, ask_kind: str, ask_hash: str, answer: str, now: float
+) -> None:
+    """Append the answer to the `n`-th ask.
+
+    Raises:
+        LeaseLost: if another process took the run over.
+        Conflict: if `n` is not the next number.
+    """
+    _check_fence(db, run_id, fence)
+    (last,) = db.query("SELECT count(*) AS n FROM run_journal WHERE run_id = ?", [run_id])
+    if last["n"] != n:
+        raise Conflict(f"the journal of run {run_id} has {last['n']} entries, the next cannot be number {n}")
+    db.table("run_journal").insert(
+        {
+            "run_id": run_id,
+            "n": n,
+            "ask_kind": ask_kind,
+            "ask_hash": ask_hash,
+            "answer": answer,
+            "created_at": now,
+        }
+    )
+
+
+def journal(db: Tables, run_id: str) -> tuple[JournalRow, ...]:
+    """Return the journal, in order."""
+    rows = db.query("SELECT n, ask_kind, ask_hash, answer FROM run_journal WHERE run_id = ? ORDER BY n", [run_id])
+    return tuple(JournalRow(**row) for row in rows)
+
+
+def put_units(db: Tables, run_id: str, generation: int, units: Sequence[dict[str, Any]]) -> None:
+    """Store the population of one generation; in the transaction that journals it, which checks the fence."""
+    db.table("units").insert_all(
+        [{"run_id": run_id, "generation": generation, "slot": slot, **unit} for slot, unit in enumerate(units)],
+        replace=True,
+    )
+
+
+def ancestry(db: Tables, run_id: str) -> dict[str, dict[str, Any]]:
+    """Return every unit ever told of, by content hash, as it was first: its operator, parents and instruction."""
+    rows = db.query(
+        "SELECT content_hash, instruction, operator, parents, generation FROM units WHERE run_id = ? "
+        "ORDER BY generation DESC, slot DESC",
+        [run_id],
+    )
+    return {row["content_hash"]: {**row, "parents": tuple(json.loads(row["parents"]))} for row in rows}
+
+
+def add_immigrants(db: Tables, run_id: str, prompts: Sequence[str], *, now: float) -> None:
+    """Hand prompts (JSON) to a run.
+
+    Raises:
+        Conflict: if it has ended.
+    """
+    run = get(db, run_id)
+    if run.has_ended:
+        raise Conflict(f"run {run_id} has ended ({run.status}) and takes no candidates")
+    db.table("immigrants").insert_all([{"run_id": run_id, "prompt": prompt, "created_at": now} for prompt in prompts])
+
+
+def take_immigrants(db: Tables, run_id: str, fence: int, *, now: float) -> tuple[str, ...]:
+    """Return the prompts not yet taken, in order, and mark them; raises LeaseLost."""
+    _check_fence(db, run_id, fence)
+    rows = list(
+        db.query("SELECT id, prompt FROM immigrants WHERE run_id = ? AND consumed_at IS NULL ORDER BY id", [run_id])
+    )
+    db.execute("UPDATE immigrants SET consumed_at = ? WHERE run_id = ? AND consumed_at IS NULL", [now, run_id])
+    return tuple(row["prompt"] for row in rows)
+
+
+def _check_fence(db: Tables, run_id: str, fence: int) -> None:
+    run = get(db, run_id)
+    if run.fence != fence or run.owner is None:
+        raise LeaseLost(f"run {run_id} was taken over or ended by another process (fence {fence} -> {run.fence})")
+
+
+def _run(row: dict[str, Any]) -> Run:
+    return Run(**{**row, "cancel_requested": bool(row["cancel_requested"])})

@@ -1,0 +1,302 @@
+"""Fitness, prompts, promotion, rollback, history."""
+
+import difflib
+import json
+
+from promptbreeder.errors import Conflict, InvalidInput, NotPromotable
+from promptbreeder.lifecycle.gate import GateVerdict, accuracy_of, judge
+from promptbreeder.prompt import Decoding
+from promptbreeder.requests import Actor
+from promptbreeder.results import Fitness, HistoryLine, Moved, PromptView, Turn, VersionFitness
+from promptbreeder.skill import Skill, Split
+from promptbreeder.store import duels, evaluations, events, skills, versions
+from promptbreeder.store.tables import Tables
+from promptbreeder.store.versions import Version
+from promptbreeder.text import scrub
+from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation
+from promptbreeder.usecases.skills import list_skills
+from promptbreeder.usecases.workbench import Workbench, iso
+
+MAX_REASON_CHARACTERS = 2_000
+
+
+async def get_fitness(bench: Workbench, name: str | None, number: int | None) -> Fitness:
+    """Return one line a skill, or all that is known of one version; what was never measured is measured now."""
+    if name is None:
+        return Fitness(skills=await list_skills(bench))
+    skill = await bench.store.read(lambda db: skills.get(db, name))
+    production = await bench.store.read(lambda db: versions.production(db, name))
+    version = production if number is None else await bench.store.read(lambda db: versions.get(db, name, number))
+    won, lost = await bench.store.read(lambda db: duels.record(db, name, version.n))
+    votes = {"won": won, "lost": lost}
+    shared = {
+        "skill": name,
+        "version": version.n,
+        "production": version.n == production.n,
+        "decoding": version.prompt.decoding,
+        "votes": votes,
+    }
+    if skill.metric == "preference":
+        return Fitness(version=VersionFitness(**shared, gate=None, verdict="Judged by votes alone."))
+    evaluation = await gate_evaluation(bench, skill, version)
+    reference = await gate_evaluation(bench, skill, production)
+    free = (
+        evaluation
+        if version.prompt.decoding is Decoding.FREE
+        else await gate_evaluation(bench, skill, version, Decoding.FREE)
+    )
+    search = await bench.store.read(
+        lambda db: evaluations.latest(db, name, version.n, Split.SEARCH, decoding=version.prompt.decoding)
+    )
+    verdict = "In production." if version.n == production.n else judge(evaluation.scores, reference.scores).sentence
+    return Fitness(
+        version=VersionFitness(
+            **shared,
+            gate=accuracy_of(evaluation.scores),
+            gate_free=accuracy_of(free.scores),
+            production_gate=accuracy_of(reference.scores),
+            search_score=sum(search.scores) / len(search.scores) if search is not None and search.scores else None,
+            parts=await fitness_parts(bench, skill, evaluation),
+            verdict=verdict,
+        )
+    )
+
+
+async def get_prompt(bench: Workbench, name: str, number: int | None, text: str | None) -> PromptView:
+    """Return one version (default: production) as data, rendered for `text` or with a placeholder."""
+
+    def look(db: Tables) -> tuple[Skill, Version, Version, Version | None]:
+        production = versions.production(db, name)
+        version = production if number is None else versions.get(db, name, number)
+        parent = versions.get(db, name, version.parents[0]) if version.parents else None
+        return skills.get(db, name), production, version, parent
+
+    skill, production, version, parent = await bench.store.read(look)
+    shown = "{{input}}" if text is None else scrub(text)
+    return view(skill, version, production.n, parent, shown)
+
+
+def view(skill: Skill, version: Version, production: int, parent: Version | None, text: str) -> PromptView:
+    """Return a version as it is shown."""
+    prompt = version.prompt
+    return PromptView(
+        skill=skill.name,
+        version=version.n,
+        production=version.n == production,
+        text=prompt.instruction,
+        messages=tuple(Turn(role=role, content=content) for role, content in prompt.render(text)),
+        content_hash=version.content_hash,
+        decoding=prompt.decoding,
+        labels=skill.labels,
+        demonstrations=len(prompt.demonstrations),
+        origin=version.origin,
+        operator=version.operator,
+        parents=version.parents,
+        run_id=version.run_id,
+        created_at=iso(version.created_at),
+        uri=f"prompt://{skill.name}/versions/{version.n}",
+        diff="" if parent is None else diff(parent, version),
+    )
+
+
+async def list_versions(bench: Workbench, name: str) -> tuple[PromptView, ...]:
+    """Return all versions of a skill, oldest first."""
+
+    def look(db: Tables) -> tuple[PromptView, ...]:
+        skill, production = skills.get(db, name), versions.production(db, name).n
+        stored = {version.n: version for version in versions.all_versions(db, name)}
+        return tuple(
+            view(skill, version, production, stored[version.parents[0]] if version.parents else None, "{{input}}")
+            for version in stored.values()
+        )
+
+    return await bench.store.read(look)
+
+
+async def promote(  # noqa: PLR0913 - the contract of the tool
+    bench: Workbench,
+    name: str,
+    number: int,
+    reason: str,
+    actor: Actor,
+    *,
+    expected_production: int | None,
+    force: bool,
+) -> Moved:
+    """Move production to a version whose gate estimate is not below production's, or to any with `force`.
+
+    Raises:
+        NotPromotable: with the evidence that is missing.
+        Conflict: if it is in production already, or production is not `expected_production`.
+    """
+    reason = _reason(reason)
+    skill, version, production = await bench.store.read(
+        lambda db: (skills.get(db, name), versions.get(db, name, number), versions.production(db, name))
+    )
+    if number == production.n:
+        raise Conflict(f"version {number} of '{name}' is in production already")
+    if skill.metric == "preference":
+        won, lost = await bench.store.read(lambda db: duels.record(db, name, number))
+        verdict = GateVerdict(passes=won > lost, sentence=f"{won} duels won, {lost} lost.")
+    else:
+        evaluation = await gate_evaluation(bench, skill, version)
+        verdict = judge(evaluation.scores, (await gate_evaluation(bench, skill, production)).scores)
+    if not verdict.passes and not force:
+        raise NotPromotable(
+            f"version {number} of '{name}' is not promoted. {verdict.sentence} force=true promotes it all the same; "
+            "that is recorded."
+        )
+    now = bench.clock()
+    moved = Moved(
+        skill=name,
+        before=production.n,
+        after=number,
+        reason=reason,
+        forced=not verdict.passes,
+        evidence=verdict.sentence,
+        diff=diff(production, version),
+    )
+    # What was judged is the version that was in production a moment ago: it must be so still.
+    expected = production.n if expected_production is None else expected_production
+    await bench.store.write(
+        lambda db: events.move_production(
+            db,
+            ts=now,
+            skill=name,
+            kind="promote",
+            to=number,
+            expected=expected,
+            actor=actor.kind,
+            client=actor.client,
+            reason=reason,
+            data={"evidence": verdict.sentence, "forced": moved.forced},
+        )
+    )
+    bench.changed("production", name)
+    return moved
+
+
+async def rollback(bench: Workbench, name: str, reason: str, actor: Actor, to_version: int | None) -> Moved:
+    """Move production back to an earlier version, by default the one before; nothing is copied or deleted.
+
+    Raises:
+        Conflict: if there is nothing to go back to.
+    """
+    reason = _reason(reason)
+    now = bench.clock()
+
+    def move(db: Tables) -> Moved:
+        current = versions.production(db, name)
+        target = events.previous_production(db, name) if to_version is None else to_version
+        if target is None:
+            raise Conflict(
+                f"version {current.n} of '{name}' is the first that was in production; there is nothing to go back to"
+            )
+        version = versions.get(db, name, target)
+        if target == current.n:
+            raise Conflict(f"version {target} of '{name}' is in production already")
+        events.move_production(
+            db,
+            ts=now,
+            skill=name,
+            kind="rollback",
+            to=target,
+            expected=current.n,
+            actor=actor.kind,
+            client=actor.client,
+            reason=reason,
+            data={},
+        )
+        return Moved(
+            skill=name,
+            before=current.n,
+            after=target,
+            reason=reason,
+            evidence="Rolled back.",
+            diff=diff(current, version),
+        )
+
+    moved = await bench.store.write(move)
+    bench.changed("production", name)
+    return moved
+
+
+async def history(bench: Workbench, name: str | None, before_id: int | None, limit: int) -> tuple[HistoryLine, ...]:
+    """Return events, newest first, one plain sentence each."""
+
+    def look(db: Tables) -> tuple[HistoryLine, ...]:
+        if name is not None:
+            skills.get(db, name)
+        return tuple(
+            HistoryLine(
+                id=event.id,
+                at=iso(event.ts),
+                skill=event.skill,
+                kind=event.kind,
+                actor=event.actor,
+                client=event.client,
+                reason=event.reason,
+                before=event.before,
+                after=event.after,
+                sentence=_sentence(event),
+            )
+            for event in events.history(db, name, before_id=before_id, limit=limit)
+        )
+
+    return await bench.store.read(look)
+
+
+def diff(before: Version, after: Version) -> str:
+    """Return a unified diff of what two versions show to the executor, demonstrations and decoding included."""
+    lines = difflib.unified_diff(
+        _lines(before), _lines(after), f"version {before.n}", f"version {after.n}", lineterm="", n=1
+    )
+    return "\n".join(lines)
+
+
+def _lines(version: Version) -> list[str]:
+    prompt = version.prompt
+    shots = [json.dumps([shot.input, shot.output], ensure_ascii=False) for shot in prompt.demonstrations]
+    return [
+        *prompt.instruction.splitlines(),
+        *prompt.second_instruction.splitlines(),
+        *shots,
+        f"(decoding: {prompt.decoding}; {prompt.format.model_dump_json(exclude_defaults=True)})",
+    ]
+
+
+def _reason(reason: str) -> str:
+    reason = scrub(reason).strip()
+    if not reason:
+        raise InvalidInput("a reason is needed; it is kept in the history")
+    if len(reason) > MAX_REASON_CHARACTERS:
+        raise InvalidInput(f"the reason has {len(reason):,} characters; {MAX_REASON_CHARACTERS:,} are the most")
+    return reason
+
+
+def _sentence(event: events.Event) -> str:
+    who = event.client or event.actor
+    match event.kind:
+        case "create":
+            return f"Skill '{event.skill}' was defined by {who}; version {event.after} went into production."
+        case "extend":
+            return f"'{event.skill}': {event.reason} by {who}."
+        case "evolve":
+            return f"'{event.skill}': {event.reason} by {who}."
+        case "evolved":
+            return f"'{event.skill}': run {event.data['run']} {event.data['status']}. {event.reason}"
+        case "cancel":
+            return f"'{event.skill}': {event.reason} by {who}."
+        case "vote":
+            chosen = "a tie" if event.after is None else f"version {event.after}"
+            return f"'{event.skill}': a vote for {chosen} through {who}."
+        case "promote":
+            forced = "FORCED, " if event.data.get("forced") else ""
+            return (
+                f"'{event.skill}': version {event.before} -> {event.after} promoted by {who} ({forced}"
+                f"{event.data['evidence']}) Reason: {event.reason}"
+            )
+        case "rollback":
+            return f"'{event.skill}': rolled back from version {event.before} to {event.after} by {who}: {event.reason}"
+        case _:
+            return f"'{event.skill}': {event.kind} by {who}. {event.reason}"

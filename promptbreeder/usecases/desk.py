@@ -1,0 +1,271 @@
+"""The engine's desk: wires runs from their rows, and writes how they went."""
+
+import json
+import os
+import random
+import secrets
+import time
+
+from promptbreeder.evaluation.meter import Meter, Usage
+from promptbreeder.evaluation.metrics import metric_of
+from promptbreeder.evolution import asks
+from promptbreeder.evolution.strategies import choose
+from promptbreeder.prompt import Prompt
+from promptbreeder.results import RunStatus
+from promptbreeder.runs.answering import Answering, Material
+from promptbreeder.runs.driver import Driver, Outcome, Progress
+from promptbreeder.runs.engine import LEASE_SECONDS, Job
+from promptbreeder.runs.journal import ENTRY, AnyAsk, Entry, Stored, ask_hash
+from promptbreeder.runs.ledger import Ledger
+from promptbreeder.runs.plan import BLOCK_SIZE, Plan, in_blocks
+from promptbreeder.skill import Example, Split
+from promptbreeder.store import evaluations, events, examples, replies, runs, versions
+from promptbreeder.store.evaluations import Evaluation
+from promptbreeder.store.tables import Tables
+from promptbreeder.usecases.reporting import RunProgress, RunResult, verdict_of
+from promptbreeder.usecases.workbench import Workbench
+
+
+class StoreDesk:
+    """See `promptbreeder.runs.engine.Desk`."""
+
+    def __init__(self, bench: Workbench) -> None:
+        """Work on `bench`, under a name that no other process has."""
+        self._bench = bench
+        self._owner = f"{os.getpid()}-{secrets.token_hex(4)}"
+
+    async def claim(self, run_id: str) -> int:
+        """Take the lease and return the fence."""
+        now = self._bench.clock()
+        return await self._bench.store.write(
+            lambda db: runs.claim(db, run_id, owner=self._owner, now=now, lease_seconds=LEASE_SECONDS)
+        )
+
+    async def beat(self, run_id: str, fence: int) -> None:
+        """Extend the lease."""
+        now = self._bench.clock()
+        await self._bench.store.write(
+            lambda db: runs.heartbeat(db, run_id, fence, now=now, lease_seconds=LEASE_SECONDS)
+        )
+
+    async def cancel_requested(self, run_id: str) -> bool:
+        """Whether somebody asked for the run to be cancelled."""
+        return await self._bench.store.read(lambda db: runs.get(db, run_id).cancel_requested)
+
+    async def wire(self, run_id: str, fence: int) -> Job:
+        """Build driver and strategy from the run's plan and journal."""
+        bench = self._bench
+        run = await bench.store.read(lambda db: runs.get(db, run_id))
+        plan = Plan.model_validate(json.loads(run.config)["plan"])
+        executor = await bench.model(plan.skill.model)
+        writer_name = bench.default_writer or plan.skill.model
+        writer = await bench.model(writer_name)
+        plan.check_resumable(executor.fingerprint, writer.fingerprint)
+        material = await self._material(plan)
+        ledger, meter = Ledger(plan, len(material.search)), Meter(call_limit=plan.call_limit)
+        answering = Answering(
+            evaluator=await bench.evaluator(plan.skill),
+            writer=await bench.cached(writer_name),
+            metric=metric_of(plan.skill),
+            material=material,
+            ledger=ledger,
+            meter=meter,
+        )
+        started = time.monotonic()
+
+        async def tell(progress: Progress) -> None:
+            stored = RunProgress.of(progress).model_dump_json()
+            await bench.store.write(lambda db: runs.set_progress(db, run_id, fence, stored, now=bench.clock()))
+            bench.changed("run", plan.skill.name, run_id)
+
+        driver = Driver(
+            plan,
+            answering=answering,
+            ledger=ledger,
+            meter=meter,
+            journal=StoredJournal(bench, run_id, fence),
+            clock=lambda: time.monotonic() - started,
+            tell=tell,
+        )
+        strategy = choose(plan.strategy, plan.profile, generations=plan.generations, population=plan.population)
+        return Job(run_id, driver, strategy.begin(task_of(plan, material), random.Random(plan.seed)))
+
+    async def conclude(self, run_id: str, fence: int, outcome: Outcome | None) -> None:
+        """Make the version if there is one, and write the result."""
+        bench = self._bench
+        now = bench.clock()
+
+        def write(db: Tables) -> int | None:
+            run = runs.get(db, run_id)
+            plan = Plan.model_validate(json.loads(run.config)["plan"])
+            version = None if outcome is None else _keep_winner(db, run_id, plan, outcome, now)
+            result = RunResult(version=version, verdict=verdict_of(plan, outcome, version))
+            status: RunStatus = "cancelled" if outcome is None or outcome.ended_by == "cancel" else "finished"
+            runs.stop(db, run_id, fence, status=status, result=result.model_dump_json(), error=None, now=now)
+            replies.evict(db)
+            events.append(
+                db,
+                ts=now,
+                skill=run.skill,
+                kind="evolved",
+                actor="system",
+                client="promptbreeder-mcp",
+                reason=result.verdict,
+                before=plan.incumbent,
+                after=version,
+                data={"run": run_id, "status": status},
+            )
+            return version
+
+        version = await bench.store.write(write)
+        skill = (await bench.store.read(lambda db: runs.get(db, run_id))).skill
+        if version is not None:
+            bench.changed("version", skill, run_id)
+        bench.changed("run", skill, run_id)
+
+    async def pause(self, run_id: str, fence: int, reason: str) -> None:
+        """Write why the run stopped for now, and release the lease."""
+        await self._stop(run_id, fence, "paused", reason)
+
+    async def fail(self, run_id: str, fence: int, reason: str) -> None:
+        """Write why the run cannot go on, and release the lease."""
+        await self._stop(run_id, fence, "failed", reason)
+
+    async def _stop(self, run_id: str, fence: int, status: RunStatus, reason: str) -> None:
+        now = self._bench.clock()
+        await self._bench.store.write(
+            lambda db: runs.stop(db, run_id, fence, status=status, result=None, error=reason, now=now)
+        )
+
+    async def _material(self, plan: Plan) -> Material:
+        train, search, gate = await self._bench.store.read(
+            lambda db: tuple(
+                tuple(Example(input=e.input, expected=e.expected) for e in examples.by_ids(db, ids))
+                for ids in (plan.train_ids, plan.search_ids, plan.gate_ids)
+            )
+        )
+        return Material(train=train, search=in_blocks(search), gate=in_blocks(gate))
+
+
+class StoredJournal:
+    """See `promptbreeder.runs.journal.Journal`."""
+
+    def __init__(self, bench: Workbench, run_id: str, fence: int) -> None:
+        """Keep the journal of one run, under one fence."""
+        self._bench = bench
+        self._run_id = run_id
+        self._fence = fence
+
+    async def read(self) -> tuple[Stored, ...]:
+        """Return all entries, in order."""
+        stored = await self._bench.store.read(lambda db: runs.journal(db, self._run_id))
+        return tuple(Stored(e.ask_kind, e.ask_hash, ENTRY.validate_json(e.answer)) for e in stored)
+
+    async def append(self, number: int, ask: AnyAsk, entry: Entry) -> None:
+        """Store the answer to the `number`-th ask, and with it the units that it made."""
+        now = self._bench.clock()
+
+        def write(db: Tables) -> None:
+            self._append(db, number, ask, entry, now)
+            if isinstance(ask, asks.Generation):
+                runs.put_units(db, self._run_id, ask.number, [_unit_row(unit) for unit in ask.units])
+
+        await self._bench.store.write(write)
+
+    async def append_arrivals(self, number: int, ask: AnyAsk, seconds: float) -> Entry:
+        """Take the prompts handed in from outside and store them as the answer, in one transaction."""
+        now = self._bench.clock()
+
+        def write(db: Tables) -> Entry:
+            taken = runs.take_immigrants(db, self._run_id, self._fence, now=now)
+            entry = Entry(
+                answer=asks.Arrived(prompts=tuple(Prompt.model_validate_json(text) for text in taken)),
+                usage=Usage(),
+                seconds=seconds,
+            )
+            self._append(db, number, ask, entry, now)
+            return entry
+
+        return await self._bench.store.write(write)
+
+    def _append(self, db: Tables, number: int, ask: AnyAsk, entry: Entry, now: float) -> None:
+        runs.append_answer(
+            db,
+            self._run_id,
+            self._fence,
+            n=number,
+            ask_kind=ask.kind,
+            ask_hash=ask_hash(ask),
+            answer=entry.model_dump_json(),
+            now=now,
+        )
+
+
+def task_of(plan: Plan, material: Material) -> asks.Task:
+    """Return what the strategy may know: nothing of the gate split."""
+    return asks.Task(
+        description=plan.skill.description,
+        seeds=plan.seeds,
+        labels=plan.skill.labels,
+        decodings=tuple(decoding.value for decoding in plan.skill.decodings),
+        train=material.train,
+        blocks=len(material.search),
+        block_size=BLOCK_SIZE,
+    )
+
+
+def _unit_row(unit: asks.Unit) -> dict[str, object]:
+    return {
+        "content_hash": unit.prompt.content_hash,
+        "instruction": unit.prompt.instruction,
+        "mutation_prompt": unit.mutation_prompt,
+        "operator": unit.operator,
+        "parents": json.dumps(unit.parents),
+        "fitness": unit.score.fitness if unit.score else None,
+    }
+
+
+def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, now: float) -> int | None:
+    """Make the winner a version with its evidence; None where there is no winner or the gate says it is not better."""
+    winner, gated = outcome.winner, outcome.gated
+    if winner is None or winner == plan.seeds[0]:
+        return None
+    if gated is not None and sum(gated.challenger.scores) <= sum(gated.incumbent.scores):
+        return None
+    if gated is None and outcome.ended_by != "cancel":
+        return None
+    prior = gated.challenger.prior if gated is not None else None
+    made = runs.ancestry(db, run_id).get(winner.content_hash)
+    number = versions.add(
+        db,
+        plan.skill.name,
+        winner,
+        origin="evolved",
+        parents=(plan.incumbent,),
+        operator=made["operator"] if made else "candidate",
+        run_id=run_id,
+        calibration={"fingerprint": plan.executor, "prior": list(prior)} if prior is not None else None,
+        now=now,
+    )
+    if gated is not None:
+        for version, prompt, side in (
+            (plan.incumbent, plan.seeds[0], gated.incumbent),
+            (number, winner, gated.challenger),
+        ):
+            evaluations.put(
+                db,
+                Evaluation(
+                    skill=plan.skill.name,
+                    version=version,
+                    split=Split.GATE,
+                    decoding=prompt.decoding,
+                    fingerprint=plan.executor,
+                    scores=side.scores,
+                    example_ids=plan.gate_ids[: len(side.scores)],
+                    fresh_tokens=side.fresh_tokens,
+                    completion_tokens=side.completion_tokens,
+                    unparsable=side.unparsable,
+                    created_at=now,
+                ),
+            )
+    return number

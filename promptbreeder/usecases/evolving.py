@@ -1,0 +1,215 @@
+"""Start, join, follow and cancel runs."""
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+
+import anyio
+
+from promptbreeder.errors import Conflict, InvalidInput
+from promptbreeder.evaluation.fitness import preference_score
+from promptbreeder.evaluation.metrics import metric_of
+from promptbreeder.evolution.strategies import choose
+from promptbreeder.prompt import Prompt
+from promptbreeder.requests import Actor, EvolveRequest
+from promptbreeder.results import RunReport
+from promptbreeder.runs.engine import Engine
+from promptbreeder.runs.plan import Plan
+from promptbreeder.skill import MIN_SEARCH_EXAMPLES, Skill, Split
+from promptbreeder.store import duels, events, examples, runs, skills, versions
+from promptbreeder.store.tables import Tables
+from promptbreeder.text import normalise
+from promptbreeder.usecases.reporting import run_report
+from promptbreeder.usecases.workbench import Workbench
+
+OnProgress = Callable[[RunReport], Awaitable[None]]
+PROGRESS_SECONDS = 2.0
+SECONDS_LIMIT = 6 * 3600.0
+TOKENS_PER_CALL = 8
+"""A call costs at least about this much; turns a token budget into a cap on calls."""
+
+
+async def evolve(bench: Workbench, engine: Engine, request: EvolveRequest, actor: Actor) -> str:
+    """Start a run, join the one that is going on with the same arguments, or take over an orphan; return its id.
+
+    Raises:
+        InvalidInput: if the skill cannot be evolved, saying what is missing.
+        Conflict: if another run of the skill is going on.
+        ModelError: if the skill's model cannot be had.
+    """
+    if request.run_id is not None:
+        return await _resume(bench, engine, request)
+    live = await bench.store.read(lambda db: runs.live(db, request.skill))
+    if live is not None:
+        return await _join(bench, engine, request, live)
+    plan = await _plan(bench, request)
+    now = bench.clock()
+    run_id = f"r-{secrets.token_hex(4)}"
+    arguments = request.model_dump(mode="json", exclude={"run_id", "candidates"})
+
+    def create(db: Tables) -> None:
+        runs.create(
+            db,
+            run_id=run_id,
+            skill=request.skill,
+            kind=plan.strategy,
+            seed=plan.seed,
+            fingerprint=plan.executor,
+            config=json.dumps({"plan": plan.model_dump(mode="json"), "arguments": arguments}, ensure_ascii=False),
+            now=now,
+        )
+        events.append(
+            db,
+            ts=now,
+            skill=request.skill,
+            kind="evolve",
+            actor=actor.kind,
+            client=actor.client,
+            reason=f"run {run_id} started",
+            before=plan.incumbent,
+            data={"run": run_id, **arguments},
+        )
+
+    await bench.store.write(create)
+    await engine.start(run_id)
+    bench.changed("run", request.skill, run_id)
+    return run_id
+
+
+async def report(
+    bench: Workbench, engine: Engine, run_id: str, wait_seconds: float, on_progress: OnProgress | None
+) -> RunReport:
+    """Return the state of a run, after waiting up to `wait_seconds` for its end and telling progress on the way."""
+    found = await run_report(bench, run_id)
+    with anyio.move_on_after(wait_seconds):
+        while found.status in {"queued", "running"}:
+            with anyio.move_on_after(PROGRESS_SECONDS):
+                if engine.is_running(run_id):
+                    await engine.wait(run_id)
+                else:
+                    # Driven by another process: its end shows in the store only.
+                    await anyio.sleep(PROGRESS_SECONDS)
+            found = await run_report(bench, run_id)
+            if on_progress is not None:
+                await on_progress(found)
+    return await run_report(bench, run_id)
+
+
+async def cancel(bench: Workbench, engine: Engine, run_id: str, actor: Actor) -> None:
+    """Ask a run to stop, in whichever process it is; one that nobody drives is marked as cancelled at once."""
+    now = bench.clock()
+
+    def request(db: Tables) -> None:
+        run = runs.get(db, run_id)
+        if run.has_ended:
+            raise Conflict(f"run {run_id} has already ended ({run.status}); nothing to cancel")
+        runs.request_cancel(db, run_id, now=now)
+        events.append(
+            db,
+            ts=now,
+            skill=run.skill,
+            kind="cancel",
+            actor=actor.kind,
+            client=actor.client,
+            reason=f"run {run_id} cancelled",
+            data={"run": run_id},
+        )
+
+    await bench.store.write(request)
+    with anyio.move_on_after(5):
+        await engine.wait(run_id)
+
+
+async def _resume(bench: Workbench, engine: Engine, request: EvolveRequest) -> str:
+    run_id = request.run_id or ""
+    run = await bench.store.read(lambda db: runs.get(db, run_id))
+    if run.skill != request.skill:
+        raise InvalidInput(f"run {run_id} belongs to skill '{run.skill}', not '{request.skill}'")
+    if run.has_ended:
+        raise Conflict(
+            f"run {run_id} has ended ({run.status}): it takes no candidates and cannot go on. Call evolve_prompt "
+            "without run_id to start a new one; candidates given then become its first population."
+        )
+    if request.candidates:
+        await _hand_in(bench, request, run_id)
+    if not engine.is_running(run_id) and not run.is_leased(bench.clock()):
+        await engine.start(run_id)
+    return run_id
+
+
+async def _join(bench: Workbench, engine: Engine, request: EvolveRequest, live: runs.Run) -> str:
+    arguments = request.model_dump(mode="json", exclude={"run_id", "candidates"})
+    if json.loads(live.config)["arguments"] != arguments:
+        raise Conflict(
+            f"run {live.run_id} of '{request.skill}' is {live.status} with other arguments. Follow it with "
+            f"get_run('{live.run_id}'), end it with cancel_run('{live.run_id}'), or call evolve_prompt with the same "
+            "arguments to join it."
+        )
+    return await _resume(bench, engine, request.model_copy(update={"run_id": live.run_id}))
+
+
+async def _hand_in(bench: Workbench, request: EvolveRequest, run_id: str) -> None:
+    skill = await bench.store.read(lambda db: skills.get(db, request.skill))
+    prompts = await _prompts_of(bench, skill, request.candidates)
+    await bench.store.write(
+        lambda db: runs.add_immigrants(db, run_id, [p.model_dump_json() for p in prompts], now=bench.clock())
+    )
+
+
+async def _prompts_of(bench: Workbench, skill: Skill, texts: tuple[str, ...]) -> tuple[Prompt, ...]:
+    gate = await bench.store.read(lambda db: examples.of_split(db, skill.name, Split.GATE))
+    inputs = [normalise(example.input) for example in gate if len(example.input) >= 12]
+    for text in texts:
+        plain = normalise(text)
+        if any(known in plain for known in inputs):
+            raise InvalidInput(
+                f"the candidate {text[:60]!r}... contains an example of the gate split, which must stay unseen; "
+                "remove the example's text"
+            )
+    # Labels let the executor be asked in the way that suits it best; the text is the candidate's all the same.
+    decoding = skill.decodings[-1]
+    return tuple(Prompt(instruction=text, decoding=decoding) for text in texts)
+
+
+async def _plan(bench: Workbench, request: EvolveRequest) -> Plan:
+    strategy = choose(request.strategy, request.profile, generations=request.generations, population=request.population)
+    skill = await bench.store.read(lambda db: skills.get(db, request.skill))
+    metric_of(skill)
+    search = await bench.store.read(lambda db: examples.of_split(db, skill.name, Split.SEARCH))
+    if len(search) < MIN_SEARCH_EXAMPLES:
+        missing = MIN_SEARCH_EXAMPLES - len(search)
+        raise InvalidInput(
+            f"'{skill.name}' has {len(search)} search examples and evolving needs {MIN_SEARCH_EXAMPLES}: add about "
+            f"{-(-missing * 10 // 3)} more examples with define_skill (three in ten become search examples)"
+        )
+    model = await bench.model(skill.model)
+    writer = await bench.model(bench.default_writer) if bench.default_writer else model
+    rates = await model.rates()
+    guests = await _prompts_of(bench, skill, request.candidates)
+
+    def freeze(db: Tables) -> Plan:
+        production = versions.production(db, skill.name)
+        wins, losses = duels.record(db, skill.name, production.n)
+        return Plan(
+            skill=skill,
+            seeds=(production.prompt, *(guest for guest in guests if guest != production.prompt)),
+            incumbent=production.n,
+            strategy=strategy.name,
+            profile=strategy.profile_name,
+            generations=request.generations,
+            population=request.population,
+            seed=request.seed,
+            token_limit=request.budget_tokens,
+            call_limit=request.budget_tokens // TOKENS_PER_CALL,
+            seconds_limit=SECONDS_LIMIT,
+            train_ids=tuple(e.id for e in examples.of_split(db, skill.name, Split.TRAIN)),
+            search_ids=tuple(e.id for e in search),
+            gate_ids=tuple(e.id for e in examples.of_split(db, skill.name, Split.GATE)),
+            executor=model.fingerprint,
+            writer=writer.fingerprint,
+            read_rate=rates.read,
+            write_rate=rates.write,
+            preference=preference_score(wins, losses),
+        )
+
+    return await bench.store.read(freeze)

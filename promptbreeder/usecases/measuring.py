@@ -1,0 +1,199 @@
+"""Measure versions on the gate split, once: what is stored is never measured again."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from promptbreeder.evaluation.fitness import latency_score, latency_seconds, preference_score, weighted_fitness
+from promptbreeder.evaluation.meter import Meter
+from promptbreeder.evaluation.metrics import metric_of
+from promptbreeder.lifecycle.gate import accuracy_of
+from promptbreeder.prompt import Decoding, Prompt
+from promptbreeder.results import Accuracy, FitnessParts, Headroom, Row
+from promptbreeder.runs.plan import in_blocks
+from promptbreeder.skill import Skill, Split
+from promptbreeder.store import duels, evaluations, examples, skills, versions
+from promptbreeder.store.evaluations import Evaluation
+from promptbreeder.store.tables import Tables
+from promptbreeder.store.versions import Version
+from promptbreeder.usecases.workbench import Workbench
+
+HEADROOM_ITEMS = 40
+
+
+async def fingerprint(bench: Workbench, name: str) -> str:
+    """Return the fingerprint of the skill's model, loading it if need be."""
+    skill = await bench.store.read(lambda db: skills.get(db, name))
+    return (await bench.model(skill.model)).fingerprint
+
+
+def stored_gate_accuracy(db: Tables, skill: str, version: int) -> Accuracy | None:
+    """Return the latest gate accuracy of a version under its own decoding, if it was ever measured."""
+    decoding = versions.get(db, skill, version).prompt.decoding
+    found = evaluations.latest(db, skill, version, Split.GATE, decoding=decoding)
+    return None if found is None else accuracy_of(found.scores)
+
+
+async def gate_evaluation(
+    bench: Workbench, skill: Skill, version: Version, decoding: Decoding | None = None
+) -> Evaluation:
+    """Return the version's evaluation on today's gate split under its own (or the given) decoding, measuring it if new.
+
+    Raises:
+        ModelError: if the skill's model cannot be had.
+    """
+    wanted = decoding or version.prompt.decoding
+    model = await bench.model(skill.model)
+    gate = await bench.store.read(lambda db: examples.of_split(db, skill.name, Split.GATE))
+    ids = tuple(example.id for example in gate)
+    found = await bench.store.read(
+        lambda db: evaluations.latest(
+            db, skill.name, version.n, Split.GATE, decoding=wanted, fingerprint=model.fingerprint
+        )
+    )
+    if found is not None and found.example_ids == ids:
+        return found
+    prompt = version.prompt.but(decoding=wanted)
+    prior = await prior_of(bench, skill, version, prompt)
+    measured = await _measure(bench, skill, prompt, [(e.input, e.expected or "") for e in gate], prior)
+    evaluation = Evaluation(
+        skill=skill.name,
+        version=version.n,
+        split=Split.GATE,
+        decoding=wanted,
+        fingerprint=model.fingerprint,
+        scores=measured.scores,
+        example_ids=ids,
+        fresh_tokens=measured.fresh_tokens,
+        completion_tokens=measured.completion_tokens,
+        unparsable=measured.unparsable,
+        created_at=bench.clock(),
+    )
+    await bench.store.write(lambda db: evaluations.put(db, evaluation))
+    return evaluation
+
+
+async def prior_of(bench: Workbench, skill: Skill, version: Version, prompt: Prompt) -> tuple[float, ...] | None:
+    """Return the calibration that `prompt` is executed with: the version's own where it was measured on this model."""
+    if prompt.decoding is not Decoding.CALIBRATED:
+        return None
+    model = await bench.model(skill.model)
+    stored = version.calibration
+    if stored is not None and stored["fingerprint"] == model.fingerprint:
+        return tuple(stored["prior"])
+    return await (await bench.evaluator(skill)).prior(prompt, Meter())
+
+
+async def fitness_parts(bench: Workbench, skill: Skill, evaluation: Evaluation) -> FitnessParts:
+    """Return the weighted fitness of an evaluation and what it is made of."""
+    rates = await (await bench.model(skill.model)).rates()
+    wins, losses = await bench.store.read(lambda db: duels.record(db, skill.name, evaluation.version))
+    n = max(1, len(evaluation.scores))
+    seconds = latency_seconds(evaluation.fresh_tokens / n, evaluation.completion_tokens / n, rates)
+    accuracy = sum(evaluation.scores) / n
+    speed = latency_score(seconds, skill.settings.latency_limit_seconds)
+    preference = preference_score(wins, losses)
+    return FitnessParts(
+        fitness=weighted_fitness(skill.settings, accuracy, speed, preference),
+        accuracy=accuracy,
+        latency_score=speed,
+        latency_seconds=seconds,
+        preference=preference,
+    )
+
+
+async def comparison_table(bench: Workbench, name: str, version: int) -> tuple[Row, ...]:
+    """Return the rows that show what a version brought, and how much of it is the decoding; all on the gate split."""
+    skill = await bench.store.read(lambda db: skills.get(db, name))
+    first, evolved = await bench.store.read(lambda db: (versions.get(db, name, 1), versions.get(db, name, version)))
+    rows = [_row("your prompt as it is", await gate_evaluation(bench, skill, first, Decoding.FREE))]
+    if skill.labels:
+        constrained = await gate_evaluation(bench, skill, first, Decoding.CONSTRAINED)
+        rows.append(_row("your prompt, choosing among the labels", constrained))
+    if evolved.n != first.n:
+        rows.append(_row("evolved prompt", await gate_evaluation(bench, skill, evolved)))
+        free = await gate_evaluation(bench, skill, evolved, Decoding.FREE)
+        rows.append(_row("evolved prompt, pasted as text", free))
+    return tuple(rows)
+
+
+async def headroom(bench: Workbench, name: str) -> Headroom:
+    """Measure what there is to gain on up to 40 search examples with the production prompt."""
+    skill = await bench.store.read(lambda db: skills.get(db, name))
+    version = await bench.store.read(lambda db: versions.production(db, name))
+    metric_of(skill)
+    stored = await bench.store.read(lambda db: examples.of_split(db, name, Split.SEARCH))
+    pairs = [(example.input, example.expected or "") for example in stored[:HEADROOM_ITEMS]]
+    free = await _measure(bench, skill, version.prompt.but(decoding=Decoding.FREE), pairs, None)
+    n = max(1, len(pairs))
+    expected = [answer for _, answer in pairs]
+    majority = max((expected.count(answer) for answer in dict.fromkeys(expected)), default=0) / n
+    constrained = favourite = share = None
+    if skill.labels:
+        chosen = await _measure(bench, skill, version.prompt.but(decoding=Decoding.CONSTRAINED), pairs, None)
+        constrained = sum(chosen.scores) / n
+        favourite = max(skill.labels, key=chosen.answers.count)
+        share = chosen.answers.count(favourite) / n
+    accuracy = sum(free.scores) / n
+    return Headroom(
+        skill=name,
+        n=len(pairs),
+        free=accuracy,
+        constrained=constrained,
+        majority=majority if skill.labels else None,
+        unparsable=free.unparsable / n,
+        favourite=favourite,
+        favourite_share=share,
+        verdict=_headroom_verdict(accuracy, free.unparsable / n, constrained, share),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    scores: tuple[float, ...]
+    answers: tuple[str, ...]
+    unparsable: int
+    fresh_tokens: int
+    completion_tokens: int
+
+
+async def _measure(
+    bench: Workbench,
+    skill: Skill,
+    prompt: Prompt,
+    pairs: Sequence[tuple[str, str]],
+    prior: Sequence[float] | None,
+) -> _Measured:
+    evaluator, metric = await bench.evaluator(skill), metric_of(skill)
+    meter = Meter()
+    scores: list[float] = []
+    answers: list[str] = []
+    unparsable = fresh = completion = 0
+    for block in in_blocks(pairs):
+        given = await evaluator.answer(prompt, [text for text, _ in block], meter, prior=prior)
+        for (_, expected), answer in zip(block, given, strict=True):
+            verdict = metric(answer.text, expected)
+            scores.append(0.0 if answer.failure else verdict.score)
+            answers.append(verdict.answer)
+            unparsable += answer.failure is not None or not verdict.parsed
+            fresh += answer.fresh_tokens
+            completion += answer.completion_tokens
+    return _Measured(tuple(scores), tuple(answers), unparsable, fresh, completion)
+
+
+def _row(name: str, evaluation: Evaluation) -> Row:
+    measured = accuracy_of(evaluation.scores) or Accuracy(accuracy=0.0, low=0.0, high=1.0, n=0)
+    tokens = (evaluation.fresh_tokens + evaluation.completion_tokens) / max(1, measured.n)
+    return Row(name=name, **measured.model_dump(), tokens=round(tokens, 1))
+
+
+def _headroom_verdict(free: float, unparsable: float, constrained: float | None, share: float | None) -> str:
+    if free > 0.95:
+        return "Little to gain: it is nearly always right already."
+    reasons = []
+    if unparsable > 0.2:
+        reasons.append("many answers are not in the expected form")
+    if constrained is not None and constrained > free + 0.1:
+        reasons.append("choosing among the labels alone helps")
+    if share is not None and share > 0.5:
+        reasons.append("the model favours one label")
+    return f"There is room: {', '.join(reasons)}." if reasons else "There may be room."

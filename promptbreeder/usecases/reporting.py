@@ -1,0 +1,208 @@
+"""What is said of a run while it goes on and when it has ended."""
+
+import json
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from promptbreeder.evaluation.meter import Usage
+from promptbreeder.lifecycle.gate import accuracy_of, paired
+from promptbreeder.prompt import Prompt
+from promptbreeder.results import BestSoFar, RunReport
+from promptbreeder.runs.driver import Outcome, Progress
+from promptbreeder.runs.plan import Plan
+from promptbreeder.store import runs, skills, versions
+from promptbreeder.store.tables import Tables
+from promptbreeder.usecases.workbench import Workbench
+
+WEAK_WRITER_SHARE = 0.75
+"""With more of its texts rejected than this, the writer is said to be the limit."""
+WEAK_WRITER_TEXTS = 20
+MAX_LINEAGE = 8
+SHOWN_CHARACTERS = 100
+
+
+class RunProgress(BaseModel):
+    """What a running run writes into its row after every step."""
+
+    model_config = ConfigDict(frozen=True)
+
+    generation: int = 0
+    generations: int = 0
+    best: Prompt | None = None
+    best_accuracy: float | None = None
+    baseline: float | None = None
+    usage: Usage = Usage()
+    seconds: float = 0.0
+    rejected: dict[str, int] = Field(default_factory=dict)
+    written: int = 0
+
+    @classmethod
+    def of(cls, progress: Progress) -> Self:
+        """Return the storable form of `progress`."""
+        told = progress.generation
+        best, score = progress.best or (None, None)
+        return cls(
+            generation=told.number if told else 0,
+            generations=told.total if told else 0,
+            best=best,
+            best_accuracy=score.accuracy if score else None,
+            baseline=progress.baseline.accuracy if progress.baseline and progress.baseline.complete else None,
+            usage=progress.used,
+            seconds=progress.seconds,
+            rejected=told.rejected if told else {},
+            written=told.written if told else 0,
+        )
+
+
+class RunResult(BaseModel):
+    """How a run ended."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: int | None
+    verdict: str
+
+
+async def run_report(bench: Workbench, run_id: str) -> RunReport:
+    """Return the state of a run.
+
+    Raises:
+        NotFound: if there is no such run.
+    """
+    run = await bench.store.read(lambda db: runs.get(db, run_id))
+    return report_of(run)
+
+
+async def recent(bench: Workbench, skill: str | None) -> tuple[RunReport, ...]:
+    """Return the latest runs, newest first; of one skill or of all."""
+
+    def look(db: Tables) -> tuple[runs.Run, ...]:
+        if skill is not None:
+            skills.get(db, skill)
+        return runs.recent(db, skill)
+
+    return tuple(report_of(run) for run in await bench.store.read(look))
+
+
+async def lineage(bench: Workbench, run_id: str) -> tuple[str, ...]:
+    """Return how the winner of a run came about, a line a step, oldest ancestor first."""
+
+    def look(db: Tables) -> tuple[str, ...]:
+        run = runs.get(db, run_id)
+        number = RunResult.model_validate_json(run.result).version if run.result else None
+        if number is None:
+            return ()
+        units = runs.ancestry(db, run_id)
+        digest = versions.get(db, run.skill, number).content_hash
+        lines: list[str] = []
+        while digest in units and len(lines) < MAX_LINEAGE:
+            unit = units.pop(digest)
+            text = " ".join(unit["instruction"].split())
+            shown = text if len(text) <= SHOWN_CHARACTERS else f"{text[:SHOWN_CHARACTERS]}..."
+            lines.append(f"generation {unit['generation']}, {unit['operator']}: {shown}")
+            digest = unit["parents"][0] if unit["parents"] else ""
+        return tuple(reversed(lines))
+
+    return await bench.store.read(look)
+
+
+def report_of(run: runs.Run) -> RunReport:
+    """Return the report of a run's row."""
+    plan = Plan.model_validate(json.loads(run.config)["plan"])
+    progress = RunProgress.model_validate_json(run.progress) if run.progress else RunProgress()
+    result = RunResult.model_validate_json(run.result) if run.result else None
+    used = progress.usage
+    best = None
+    if progress.best is not None and progress.best_accuracy is not None:
+        best = BestSoFar(
+            prompt=progress.best.instruction,
+            search_score=progress.best_accuracy,
+            decoding=progress.best.decoding,
+            demonstrations=len(progress.best.demonstrations),
+        )
+    return RunReport(
+        run_id=run.run_id,
+        skill=run.skill,
+        status=run.status,
+        strategy=plan.strategy,
+        generation=progress.generation,
+        generations=progress.generations,
+        best=best,
+        baseline=progress.baseline,
+        version=result.version if result else None,
+        verdict=(result.verdict if result else run.error or "") + _writer_note(progress),
+        calls=used.calls,
+        tokens=used.tokens,
+        budget_tokens=plan.token_limit,
+        prompt_tokens=used.prompt_tokens,
+        completion_tokens=used.completion_tokens,
+        cache_hits=used.cache_hits,
+        seconds=round(progress.seconds, 1),
+        eta_seconds=_eta(run.status, progress, plan.token_limit),
+        rejected=progress.rejected,
+        next_step=_next_step(run, result),
+    )
+
+
+def verdict_of(plan: Plan, outcome: Outcome | None, version: int | None) -> str:
+    """Return in one or two sentences what a run found, or why it found nothing."""
+    if outcome is None or outcome.winner is None or outcome.score is None or outcome.baseline is None:
+        return "Nothing was measured in full before the run ended; give it a larger budget."
+    if outcome.winner == plan.seeds[0]:
+        return (
+            f"No improvement found: no candidate did better on the search split than the production prompt "
+            f"({outcome.baseline.accuracy:.2f}). {_ended(outcome)}"
+        )
+    search = f"{outcome.baseline.accuracy:.2f} -> {outcome.score.accuracy:.2f} on the search split (optimistic)"
+    if outcome.gated is None or not outcome.gated.challenger.scores:
+        if version is None:
+            return f"A candidate was ahead ({search}), but the budget ended before the gate could be measured."
+        return f"Version {version} was ahead ({search}); it has not been measured on the gate split. {_ended(outcome)}"
+    compared = paired(outcome.gated.challenger.scores, outcome.gated.incumbent.scores)
+    before, after = (accuracy_of(side.scores) for side in (outcome.gated.incumbent, outcome.gated.challenger))
+    facts = f"gate accuracy {before} -> {after}; {compared.better} better, {compared.worse} worse"
+    if version is None:
+        return f"No improvement found: the best candidate ({search}) did not hold on the gate split: {facts}."
+    return f"Version {version} is better: {facts}. {_ended(outcome)}"
+
+
+def _ended(outcome: Outcome) -> str:
+    return {
+        "strategy": "The search ran to its end.",
+        "budget": "The search ended with its budget.",
+        "time": "The search ended with its time limit.",
+        "cancel": "The run was cancelled.",
+    }[outcome.ended_by]
+
+
+def _writer_note(progress: RunProgress) -> str:
+    rejected = sum(progress.rejected.values())
+    if progress.written < WEAK_WRITER_TEXTS or rejected < WEAK_WRITER_SHARE * progress.written:
+        return ""
+    return (
+        f" The writer yielded little: {rejected} of {progress.written} texts were rejected. A larger local writer "
+        "(PROMPTBREEDER_WRITER) or candidates of your own (evolve_prompt(candidates=[...])) would help."
+    )
+
+
+def _eta(status: str, progress: RunProgress, limit: int) -> float | None:
+    if status != "running" or progress.usage.tokens == 0:
+        return None
+    return round(progress.seconds / progress.usage.tokens * max(0, limit - progress.usage.tokens), 0)
+
+
+def _next_step(run: runs.Run, result: RunResult | None) -> str:
+    skill, run_id = run.skill, run.run_id
+    if run.status in {"queued", "running"}:
+        return f"get_run('{run_id}') to follow it, cancel_run('{run_id}') to stop it."
+    if run.status == "paused":
+        return f"evolve_prompt(skill='{skill}', run_id='{run_id}') resumes it where it stopped."
+    if run.status == "failed":
+        return f"evolve_prompt(skill='{skill}') starts a new run."
+    if result is not None and result.version is not None:
+        return (
+            f"get_fitness('{skill}', {result.version}) for the evidence, compare_prompts('{skill}', "
+            f"b={result.version}) to judge by taste, promote('{skill}', {result.version}, reason=...) to use it."
+        )
+    return "Try a larger budget_tokens, another seed, candidates of your own, or more examples."

@@ -1,0 +1,104 @@
+"""Reasons to refuse a writer's text."""
+
+import pytest
+
+from promptbreeder.evolution.asks import Task
+from promptbreeder.evolution.cleaning import clean
+from promptbreeder.evolution.validation import Demands, Rejection, objection
+from promptbreeder.skill import Example
+
+PARENT = "Sort the ticket into a queue."
+DEMANDS = Demands(
+    max_words=40,
+    parent=PARENT,
+    rivals=("Name the team that should handle this message.",),
+    request=("Say exactly what the reply has to look like.",),
+)
+
+
+def _reason(raw: str, task: Task, demands: Demands = DEMANDS) -> Rejection | None:
+    return objection(raw, clean(raw), task, demands)
+
+
+@pytest.mark.parametrize(
+    ("raw", "reason"),
+    [
+        ("", Rejection.EMPTY),
+        ("...", Rejection.EMPTY),
+        ("Sort it.<|im_end|>", Rejection.CONTROL_TOKENS),
+        ("I'm sorry, but I cannot do that.", Rejection.CHAT),
+        ("Sure, happy to help with the ticket!", Rejection.CHAT),
+        ("Thank you for the ticket.", Rejection.CHAT),
+        ("What would you like me to do with the ticket?", Rejection.CHAT),
+        ("Read the ticket, as an AI would.", Rejection.CHAT),
+        (f"Read {' '.join(f'word{n}' for n in range(50))}.", Rejection.OVER_LONG),
+        ("Read it, then read it, then read it, then read it, then read it.", Rejection.REPETITIVE),
+        ("billing", Rejection.ANSWER),
+        ("Answer: the queue that fits the ticket best", Rejection.ANSWER),
+        ("The answer is delivery.", Rejection.ANSWER),
+        ("Technical: the printer is broken.", Rejection.ANSWER),
+        ("Billing or delivery or technical", Rejection.ANSWER),
+        ("Send tickets about money to billing.", Rejection.SOME_LABELS),
+        ("Read: Ticket 4: something about delivery, billing and technical went wrong", None),
+        ("Note that something about delivery went wrong; say billing, delivery or technical.", None),
+        ("Say exactly what the reply has to look like for a ticket.", Rejection.ECHO),
+        ("Rewrite the ticket so that its queue is clear.", Rejection.ECHO),
+        ("sort the ticket into a queue", Rejection.UNCHANGED),
+        ("Name the team that should handle this message!", Rejection.DUPLICATE),
+        ("Find out what the customer needs and name the queue.", None),
+        ("Choose between billing, delivery and technical.", None),
+    ],
+)
+def test_each_kind_of_garbage_has_its_name(task: Task, raw: str, reason: Rejection | None) -> None:
+    """What small writers do instead of writing an instruction is recognised; instructions pass."""
+    assert _reason(raw, task) is reason
+
+
+def test_verbatim_copies_of_examples_are_refused(task: Task) -> None:
+    """An example's text in an instruction would teach the executor one case."""
+    copied = task.train[4].input
+    assert _reason(f"Read this: {copied}, billing, delivery, or technical.", task) is Rejection.EXAMPLE
+
+
+def test_short_examples_are_found_too(task: Task) -> None:
+    """Four words are enough to be called a copy."""
+    short = task.model_copy(update={"train": (Example(input="my router keeps rebooting", expected="technical"),)})
+    assert _reason("Say why my router keeps rebooting so often.", short) is Rejection.EXAMPLE
+
+
+def test_without_labels_long_answers_and_bare_answers_are_refused(task: Task) -> None:
+    """In free text an answer is known by the train examples' own answers."""
+    train = (Example(input="wolf", expected="wolves"), Example(input="city", expected="cities and larger towns"))
+    free = task.model_copy(update={"labels": (), "train": train})
+    assert _reason("wolves", free) is Rejection.ANSWER
+    assert _reason("Write cities and larger towns.", free) is Rejection.ANSWER
+    assert _reason("Write the plural of the noun, wolves for instance.", free) is None
+
+
+def test_words_about_texts_may_stay_where_the_task_itself_has_them(task: Task) -> None:
+    """A task about prompts can be described."""
+    about = task.model_copy(update={"description": "Rate a prompt by its clarity."})
+    assert _reason("Give each prompt a mark for clarity.", about) is None
+    assert _reason("Give each prompt a mark for clarity.", task) is Rejection.ECHO
+
+
+def test_mutation_prompts_may_speak_of_texts_but_not_of_the_task(task: Task) -> None:
+    """A mutation-prompt that repeats the task is no way of changing a text."""
+    demands = Demands(max_words=40, about_texts=True, parent="Be brief.", request=(task.description,))
+    assert _reason("Rewrite the instruction as a question.", task, demands) is None
+    assert _reason("Route a support ticket to its queue, please.", task, demands) is Rejection.ECHO
+
+
+def test_a_text_on_something_else_is_refused_where_that_is_asked_for(task: Task) -> None:
+    """A tiny writer drifts; a large one may use other words for the same thing."""
+    drifting = "Read the story aloud and enjoy it."
+    strict = Demands(max_words=40, parent=PARENT, on_topic=True)
+    assert _reason(drifting, task, strict) is Rejection.DRIFT
+    assert _reason("Read the tickets aloud.", task, strict) is None
+    assert _reason(drifting, task) is None
+
+
+def test_counter_questions_are_told_from_questions_that_instruct(task: Task) -> None:
+    """A question can be an instruction, unless it is put to the one who asked."""
+    assert _reason("Which office has to deal with this?", task) is None
+    assert _reason("Could you please give the ticket?", task) is Rejection.CHAT
