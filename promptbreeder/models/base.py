@@ -22,7 +22,8 @@ class Limits:
     choose: bool
     """`choose` is available."""
     exact_choice: bool
-    """`choose` gives true log-probabilities of whole options, not only of their first token."""
+    """`choose` gives the log-probabilities of whole options; false: conditional on its being one of the options, and
+    only up to the token that tells an option from all others."""
     likelihood: bool
     """`likelihood` is available."""
     shares_prefix: bool

@@ -31,3 +31,15 @@ class OptionTree:
     def depth(self) -> int:
         """Length of the longest path."""
         return max(len(path) for path in self.paths)
+
+    def nexts(self, node: Path) -> tuple[int, ...]:
+        """Return the distinct tokens that follow `node` in the options."""
+        depth = len(node)
+        return tuple(
+            dict.fromkeys(path[depth] for path in self.paths if len(path) > depth and path[:depth] == node)
+        )
+
+    def forks(self) -> tuple[Path, ...]:
+        """Return the beginnings after which options part, the root first: where a choice is really made."""
+        nodes = [node for depth in range(self.depth) for node in self.inner_nodes(depth)]
+        return tuple(node for node in nodes if len(self.nexts(node)) > 1)

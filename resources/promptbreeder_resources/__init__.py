@@ -1,0 +1,12 @@
+"""The MCP resources, one file a family: read-only views of what the service knows."""
+
+from mcp.server import MCPServer
+
+from promptbreeder.service import Service
+from promptbreeder_resources import history, prompts, runs, skills
+
+
+def register(server: MCPServer[Service]) -> None:
+    """Add all resources to `server`, whose lifespan yields the service."""
+    for family in (skills, prompts, history, runs):
+        family.register(server)

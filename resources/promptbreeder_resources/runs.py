@@ -1,0 +1,21 @@
+"""Resource `run://{run_id}`."""
+
+from mcp.server import MCPServer
+
+from promptbreeder.service import Service
+from promptbreeder_resources.reading import JSON_TYPE, Ctx, as_json, reading, service_of
+
+
+def register(server: MCPServer[Service]) -> None:
+    """Add the template."""
+
+    @server.resource(
+        "run://{run_id}",
+        name="run",
+        title="Run",
+        description="State of an evolution run",
+        mime_type=JSON_TYPE,
+    )
+    @reading
+    async def run(run_id: str, ctx: Ctx) -> str:
+        return as_json(await service_of(ctx).get_run(run_id))

@@ -1,0 +1,1 @@
+"""Composition root, settings, transports and command line of promptbreeder-mcp."""

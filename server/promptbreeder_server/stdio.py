@@ -1,0 +1,51 @@
+"""Serving over stdio: stdout carries nothing but the protocol, and the end of stdin ends the process."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+
+import anyio
+
+from promptbreeder_server.compose import compose
+from promptbreeder_server.server import PromptServer
+from promptbreeder_server.settings import Settings
+
+EXIT_SECONDS = 1.5
+"""What is not closed by then is closed by the operating system; leases that are not released run out."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until stdin ends or the process is told to stop, and exit."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    # Whatever prints goes to stderr; the SDK writes the protocol to a descriptor of its own.
+    sys.stdout = sys.stderr
+    status = 0
+    try:
+        anyio.run(_serve, settings)
+    except KeyboardInterrupt:
+        status = 130
+    finally:
+        logging.shutdown()
+        # Native code may still be computing in a thread, and an interpreter that ends waits for its threads.
+        os._exit(status)
+
+
+async def _serve(settings: Settings) -> None:
+    server = PromptServer(compose(settings))
+    async with anyio.create_task_group() as group:
+        group.start_soon(_stop_on_signal, group.cancel_scope)
+        try:
+            await server.run_stdio_async()
+        finally:
+            group.cancel_scope.cancel()
+
+
+async def _stop_on_signal(scope: anyio.CancelScope) -> None:
+    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async for _ in signals:
+            _leave_soon()
+            scope.cancel()

@@ -1,0 +1,60 @@
+"""Tool `define_skill`."""
+
+from typing import Annotated, Any
+
+from mcp.server import MCPServer
+from mcp_types import CallToolResult, ToolAnnotations
+from pydantic import Field
+from typing_extensions import Required, TypedDict
+
+from promptbreeder.requests import MAX_EXAMPLES_PER_CALL, SkillDefinition
+from promptbreeder.results import SkillReport
+from promptbreeder.service import Service
+from promptbreeder.skill import Metric
+from promptbreeder_tools.call import Ctx, SkillName, actor_of, answering, said, service_of
+
+
+class ExampleGiven(TypedDict, total=False):
+    """One labelled example."""
+
+    input: Required[str]
+    expected: str | None
+
+
+def register(server: MCPServer[Service]) -> None:
+    """Add the tool."""
+    server.add_tool(define_skill, title="Define or extend a skill", annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False))
+
+
+@answering
+async def define_skill(
+    ctx: Ctx,
+    name: Annotated[SkillName, Field(description="Lower-case slug, e.g. ticket-route")],
+    description: Annotated[str, Field(max_length=2_000)],
+    prompt: Annotated[str, Field(max_length=8_000, description="Today's prompt")],
+    examples: Annotated[
+        list[ExampleGiven], Field(max_length=MAX_EXAMPLES_PER_CALL, description="Call again to add more")
+    ] = [],  # noqa: B006 - never changed; becomes the schema's default
+    labels: Annotated[list[str] | None, Field(max_length=64, description="The closed set of answers, if any")] = None,
+    metric: Annotated[Metric | None, Field(description="Default: label with labels, else exact")] = None,
+    settings: Annotated[
+        dict[str, Any] | None,
+        Field(description="weights (balanced|fast|taste|accurate), latency_limit_seconds, allowed_decoding, ..."),
+    ] = None,
+) -> Annotated[CallToolResult, SkillReport]:
+    """Create a skill (a small task that a local model does) or, with a known name, add examples and a new prompt version.
+
+    Examples are split by hash: train 30 %, search 30 %, gate 40 %. 100 or more are good, 20 the least.
+    """
+    given = {
+        "name": name,
+        "description": description,
+        "prompt": prompt,
+        "examples": examples,
+        "labels": labels or (),
+        "metric": metric,
+        "settings": settings,
+    }
+    definition = SkillDefinition.parse(given)
+    return said(await service_of(ctx).define_skill(definition, actor_of(ctx)))
+

@@ -1,0 +1,55 @@
+"""Tool `evolve_prompt`."""
+
+from typing import Annotated
+
+from mcp.server import MCPServer
+from mcp_types import CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from promptbreeder.requests import BUDGET_TOKENS, DEFAULT_BUDGET_TOKENS, MAX_CANDIDATES, EvolveRequest
+from promptbreeder.results import RunReport
+from promptbreeder.service import Service
+from promptbreeder_tools.call import Ctx, SkillName, Wait, actor_of, answering, said, service_of, told
+
+
+def register(server: MCPServer[Service]) -> None:
+    """Add the tool."""
+    server.add_tool(evolve_prompt, title="Evolve a prompt", annotations=ToolAnnotations(destructive_hint=False, open_world_hint=False))
+
+
+@answering
+async def evolve_prompt(
+    ctx: Ctx,
+    skill: SkillName,
+    strategy: Annotated[str, Field(max_length=64, description="auto or promptbreeder")] = "auto",
+    profile: Annotated[str | None, Field(max_length=64, description="smollm2, paper or paper-small")] = None,
+    generations: Annotated[int | None, Field(ge=1, le=200)] = None,
+    population: Annotated[int | None, Field(ge=2, le=100)] = None,
+    budget_tokens: Annotated[int, Field(ge=BUDGET_TOKENS[0], le=BUDGET_TOKENS[1])] = DEFAULT_BUDGET_TOKENS,
+    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1,
+    candidates: Annotated[
+        list[str] | None, Field(max_length=MAX_CANDIDATES, description="Prompts of your own to try")
+    ] = None,
+    run_id: Annotated[str | None, Field(max_length=40, description="Resume this run, or hand it candidates")] = None,
+    wait_seconds: Wait = 45,
+) -> Annotated[CallToolResult, RunReport]:
+    """Search a better prompt for a skill on its own model, offline; minutes. Starts a run in the background, or joins or
+    resumes one. Nothing goes into production by itself.
+    """
+    request = EvolveRequest.parse(
+        {
+            "skill": skill,
+            "strategy": strategy,
+            "profile": profile,
+            "generations": generations,
+            "population": population,
+            "budget_tokens": budget_tokens,
+            "seed": seed,
+            "candidates": candidates or (),
+            "run_id": run_id,
+        }
+    )
+    report = await service_of(ctx).evolve(
+        request, actor_of(ctx), wait_seconds=wait_seconds, on_progress=told(ctx)
+    )
+    return said(report)

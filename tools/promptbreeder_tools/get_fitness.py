@@ -1,0 +1,28 @@
+"""Tool `get_fitness`."""
+
+from typing import Annotated
+
+from mcp.server import MCPServer
+from mcp_types import CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from promptbreeder.results import Fitness
+from promptbreeder.service import Service
+from promptbreeder_tools.call import Ctx, SkillName, VersionNumber, answering, said, service_of
+
+
+def register(server: MCPServer[Service]) -> None:
+    """Add the tool."""
+    server.add_tool(get_fitness, title="Accuracy and evidence", annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False))
+
+
+@answering
+async def get_fitness(
+    ctx: Ctx,
+    skill: SkillName | None = None,
+    version: Annotated[VersionNumber | None, Field(description="Default: production")] = None,
+) -> Annotated[CallToolResult, Fitness]:
+    """Without skill: one line a skill. With: a version's measured accuracy, fitness, votes and how it compares with
+    production. Measures what was never measured.
+    """
+    return said(await service_of(ctx).fitness(skill, version))

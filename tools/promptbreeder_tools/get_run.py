@@ -1,0 +1,27 @@
+"""Tool `get_run`."""
+
+from typing import Annotated
+
+from mcp.server import MCPServer
+from mcp_types import CallToolResult, ToolAnnotations
+from pydantic import Field
+
+from promptbreeder.results import RunReport
+from promptbreeder.service import Service
+from promptbreeder_tools.call import Ctx, Wait, answering, said, service_of, told
+
+
+def register(server: MCPServer[Service]) -> None:
+    """Add the tool."""
+    server.add_tool(get_run, title="Follow a run", annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))
+
+
+@answering
+async def get_run(
+    ctx: Ctx,
+    run_id: Annotated[str, Field(max_length=40)],
+    wait_seconds: Wait = 45,
+) -> Annotated[CallToolResult, RunReport]:
+    """State of a run; waits for its end up to wait_seconds."""
+    report = await service_of(ctx).get_run(run_id, wait_seconds=wait_seconds, on_progress=told(ctx))
+    return said(report)
