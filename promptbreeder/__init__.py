@@ -1,0 +1,1 @@
+"""Evolves prompts for small local models; usable as a library. `service.Service` is the way in."""

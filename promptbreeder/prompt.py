@@ -49,7 +49,7 @@ class Demonstration(BaseModel):
 
 
 class Format(BaseModel):
-    """How a prompt is laid out (the grammar that FormatSpread, arXiv 2310.11324, shows small models to be sensitive to)."""
+    """How a prompt is laid out (small models are sensitive to it: FormatSpread, arXiv 2310.11324)."""
 
     model_config = ConfigDict(frozen=True)
 

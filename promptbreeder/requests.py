@@ -15,6 +15,8 @@ MAX_EXAMPLES_PER_CALL = 500
 MAX_CANDIDATES = 64
 BUDGET_TOKENS = (2_000, 2_000_000)
 DEFAULT_BUDGET_TOKENS = 90_000
+_SHOWN = 8
+"""Problems that one message lists at most."""
 
 
 def _not_blank(text: str) -> str:
@@ -87,7 +89,7 @@ def explain(error: ValidationError) -> str:
         where = ".".join(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
         lines.append(f"{where}: {message}" if where else message)
-    return "; ".join(lines[:8]) + (f"; and {len(lines) - 8} more" if len(lines) > 8 else "")
+    return "; ".join(lines[:_SHOWN]) + (f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else "")
 
 
 def parse_json(text: str) -> Mapping[str, Any]:

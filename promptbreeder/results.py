@@ -49,8 +49,10 @@ class SkillReport(_Result):
     def __str__(self) -> str:
         lines = [
             f"Skill '{self.skill}' on {self.model}: version {self.version} (production: {self.production}).",
-            f"Examples: {self.added} added, {self.duplicates} duplicates; now {self.examples.train} train, "
-            f"{self.examples.search} search, {self.examples.gate} gate.",
+            (
+                f"Examples: {self.added} added, {self.duplicates} duplicates; now {self.examples.train} train, "
+                f"{self.examples.search} search, {self.examples.gate} gate."
+            ),
             *(f"Warning: {warning}" for warning in self.warnings),
             self.next_step,
         ]

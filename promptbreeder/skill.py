@@ -18,6 +18,8 @@ from promptbreeder.text import normalise, scrub
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 MAX_EXAMPLE_CHARACTERS = 16_000
 MAX_LABELS = 64
+TRAIN_SHARE, SEARCH_SHARE = 0.3, 0.3
+"""The rest, four in ten, is the gate split."""
 MIN_SEARCH_EXAMPLES = 8
 """Evolving needs at least this many search examples."""
 MIN_GATE_EXAMPLES = 20
@@ -28,7 +30,7 @@ Scrubbed = Annotated[str, AfterValidator(scrub)]
 
 
 class Split(StrEnum):
-    """train: demonstrations and failures shown to writers. search: fitness. gate: the reported accuracy, nothing else."""
+    """train: demonstrations, failures shown to writers. search: fitness. gate: the reported accuracy, nothing else."""
 
     TRAIN = "train"
     SEARCH = "search"
@@ -149,7 +151,9 @@ class Skill(BaseModel):
         if example.split is not None:
             return example.split
         share = int(input_hash(self.salt, example.input)[:13], 16) / 16**13
-        return Split.TRAIN if share < 0.3 else Split.SEARCH if share < 0.6 else Split.GATE
+        if share < TRAIN_SHARE:
+            return Split.TRAIN
+        return Split.SEARCH if share < TRAIN_SHARE + SEARCH_SHARE else Split.GATE
 
 
 def input_hash(salt: str, text: str) -> str:

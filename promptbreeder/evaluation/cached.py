@@ -7,7 +7,6 @@ constrained and calibrated decoding of one prompt share the same log-probabiliti
 
 import hashlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any, Protocol
@@ -32,7 +31,7 @@ class ReplyCache(Protocol):
         ...
 
 
-class OverBudget(Exception):  # noqa: N818 - a signal from here to the runner, not an error of the user's
+class OverBudget(Exception):
     """The next block might not fit into the budget; nothing was sent."""
 
 
@@ -110,13 +109,13 @@ def token_bound(rendered: Sequence[tuple[Message, ...]], *, shared: bool) -> int
     total = sum(map(len, texts))
     if not shared or not texts:
         return total
+    low, high = min(texts), max(texts)
+    common = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
     # One token may straddle the end of the common part, hence one more a prompt.
-    return total - (len(texts) - 1) * len(os.path.commonprefix(texts)) + len(texts)
+    return total - (len(texts) - 1) * common + len(texts)
 
 
-def _charge(  # noqa: PLR0913 - what a charge is made of
-    meter: Meter, key: str, prompts: list[int], prefix: int, completion_tokens: int, *, hit: bool
-) -> None:
+def _charge(meter: Meter, key: str, prompts: list[int], prefix: int, completion_tokens: int, *, hit: bool) -> None:
     if key in meter.seen:
         return
     # A failed item was not read.

@@ -128,7 +128,7 @@ class Model(Protocol):
         ...
 
     async def open(self) -> None:
-        """Load on first use; afterwards `fingerprint` and `limits` are readable. Idempotent; cheap when already open."""
+        """Load on first use; afterwards `fingerprint` and `limits` are readable. Idempotent and cheap when open."""
         ...
 
     @property

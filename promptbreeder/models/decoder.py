@@ -1,6 +1,7 @@
 """llama.cpp's decode call, wrapped: rows in, logits out. The only file that holds C pointers."""
 
 import ctypes
+import importlib
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -50,7 +51,8 @@ class Decoder:
         # then takes ten times as long. Read by the OpenMP library when it is loaded.
         os.environ.setdefault("OMP_WAIT_POLICY", "passive")
         try:
-            import llama_cpp  # noqa: PLC0415 - half a second and a shared library, only for those who use it
+            # Through a name: it may be absent. Imported here: a shared library, only for those who use it.
+            llama_cpp: Any = importlib.import_module("llama_cpp")
         except ImportError as error:
             raise ModelMissing("the native engine is not installed: pip install 'promptbreeder-mcp[native]'") from error
         except (OSError, RuntimeError) as error:

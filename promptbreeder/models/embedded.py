@@ -53,12 +53,12 @@ class EmbeddedModel:
     def __init__(self, name: str, folder: Path, *, engine: EngineName = "auto") -> None:
         """Name a model; nothing is loaded yet.
 
-        `name` is what stands after `embedded:` (empty for the bundled SmolLM2-135M); `folder` is where converted weights
-        and the machine's compute lock are kept.
+        `name` is what stands after `embedded:` (empty for the bundled SmolLM2-135M); `folder` is where converted
+        weights and the machine's compute lock are kept.
         """
         self._weights = name
         self._folder = folder
-        self._wanted = engine
+        self._wanted: EngineName = engine
         self._loaded: _Loaded | None = None
         self._identity: tuple[str, Limits, Rates] | None = None
         self._one_thread = anyio.CapacityLimiter(1)

@@ -9,7 +9,7 @@ Stopped = Callable[[], bool]
 """Looked at between decode steps: true when the caller has gone."""
 
 
-class Interrupted(Exception):  # noqa: N818 - a signal between worker and caller, not an error of the user's
+class Interrupted(Exception):
     """The caller has gone; what was computed is dropped."""
 
 

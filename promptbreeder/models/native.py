@@ -129,7 +129,7 @@ class NativeEngine:
         sequence = {item: place for place, item in enumerate(group, start=1)}
         living = list(group)
         turn = iter(living)
-        drawn = self._read_suffixes(group, tokens, prefix, stopped, lambda logits: samplers[next(turn)].draw(logits))
+        drawn = self._read_suffixes(group, tokens, prefix, stopped, lambda logits: samplers[next(turn)].draw(logits))  # noqa: PLW0108 - one sampler a row
         while living:
             for item, token in zip(living, drawn, strict=True):
                 written[item].append(token)
@@ -141,7 +141,7 @@ class NativeEngine:
                     for item in living
                 ],
                 stopped,
-                lambda logits: samplers[next(turn)].draw(logits),  # noqa: B023 - read within this turn of the loop
+                lambda logits: samplers[next(turn)].draw(logits),  # noqa: B023, PLW0108 - read within this turn of the loop
             )
         self._drop(len(group))
         return {
@@ -153,7 +153,7 @@ class NativeEngine:
         self, group: Sequence[int], tokens: Sequence[Tokens], tree: OptionTree, prefix: int, stopped: Stopped
     ) -> dict[int, Choice]:
         logprobs = {item: [0.0] * len(tree.paths) for item in group}
-        node = {(item, ()): place for place, item in enumerate(group, start=1)}
+        node: dict[tuple[int, Tokens], int] = {(item, ()): place for place, item in enumerate(group, start=1)}
         asked = np.array(sorted({token for path in tree.paths for token in path}))
         column = {int(token): place for place, token in enumerate(asked)}
 

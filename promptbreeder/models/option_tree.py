@@ -35,9 +35,7 @@ class OptionTree:
     def nexts(self, node: Path) -> tuple[int, ...]:
         """Return the distinct tokens that follow `node` in the options."""
         depth = len(node)
-        return tuple(
-            dict.fromkeys(path[depth] for path in self.paths if len(path) > depth and path[:depth] == node)
-        )
+        return tuple(dict.fromkeys(path[depth] for path in self.paths if len(path) > depth and path[:depth] == node))
 
     def forks(self) -> tuple[Path, ...]:
         """Return the beginnings after which options part, the root first: where a choice is really made."""

@@ -7,6 +7,7 @@ server reads no faster here and makes greedy replies depend on what else is in f
 """
 
 import contextlib
+import importlib
 import math
 import os
 import secrets
@@ -53,7 +54,8 @@ class PortableEngine:
             ModelCrashed: if the file cannot be loaded.
         """
         try:
-            import xllamacpp  # noqa: PLC0415 - a large shared library, only for those who use it
+            # Through a name: it has no types. Imported here: a large shared library, only for those who use it.
+            xllamacpp: Any = importlib.import_module("xllamacpp")
         except ImportError as error:
             raise ModelMissing(
                 "the portable engine is not installed: pip install 'promptbreeder-mcp[embedded]'"
@@ -74,7 +76,9 @@ class PortableEngine:
             try:
                 self._server: Any = xllamacpp.Server(params)
             except Exception as error:  # the binding raises bare exceptions
-                raise ModelCrashed(f"llama.cpp cannot load {path}: {error}; is it a GGUF file of a text model?") from error
+                raise ModelCrashed(
+                    f"llama.cpp cannot load {path}: {error}; is it a GGUF file of a text model?"
+                ) from error
         self._client = httpx.Client(
             base_url=self._server.listening_address,
             headers={"Authorization": f"Bearer {key}"},
@@ -135,7 +139,12 @@ class PortableEngine:
             choices.append(Choice(tuple(scores), len(own)))
         return Block(tuple(choices), self._prefix(tokens, [longest] * len(tokens)))
 
-    def likelihood(self, prompts: Sequence[str], answers: Sequence[str], stopped: Stopped) -> Block[Likelihood]:
+    def likelihood(
+        self,
+        prompts: Sequence[str],  # noqa: ARG002 - the protocol's
+        answers: Sequence[str],  # noqa: ARG002
+        stopped: Stopped,  # noqa: ARG002
+    ) -> Block[Likelihood]:
         """Not available: the server gives no log-probabilities of prompts."""
         raise InvalidInput("the portable engine cannot score given answers; the native one can (`make native`)")
 
@@ -161,8 +170,8 @@ class PortableEngine:
     ) -> dict[int, float]:
         """Return the log-probability of each of `nexts` after `tokens`, given that it is one of them.
 
-        The server tells the probabilities of the likeliest tokens only. Lifting the wanted ones by the same amount makes
-        them the likeliest and leaves their ratios as they are.
+        The server tells the probabilities of the likeliest tokens only. Lifting the wanted ones by the same amount
+        makes them the likeliest and leaves their ratios as they are.
         """
         answer = self._complete(
             {
@@ -219,11 +228,13 @@ class PortableEngine:
         return [int(token) for token in answer["tokens"]]
 
     def _prefix(self, tokens: Sequence[Sequence[int]], spare: Sequence[int]) -> int:
-        fitting = [own for own, extra in zip(tokens, spare, strict=True) if len(own) + extra <= self.context]
+        fitting = [tuple(own) for own, extra in zip(tokens, spare, strict=True) if len(own) + extra <= self.context]
         if not fitting:
             return 0
         # The last token of a prompt is always read: its logits are what is asked for.
-        return min(len(os.path.commonprefix(fitting)), *(len(own) - 1 for own in fitting))
+        low, high = min(fitting), max(fitting)
+        shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+        return min(shared, *(len(own) - 1 for own in fitting))
 
     def _too_long(self, tokens: Sequence[int], extra: int) -> str:
         return f"the prompt has {len(tokens)} tokens and {extra} to write; {self.context} fit"

@@ -10,6 +10,7 @@ Measurements on it say nothing about any real model.
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 from promptbreeder.errors import ModelError
 from promptbreeder.models.base import (
@@ -27,6 +28,8 @@ from promptbreeder.prompt import Message
 
 Answering = Callable[[Generate], str]
 _CONTEXT = 4_096
+_LONG = 7
+"""Words from which on a line can be cut in two."""
 _OPENERS = ("Decide", "Classify", "Choose", "Read the text and name", "Assign", "Pick")
 
 
@@ -141,7 +144,7 @@ def _executed(messages: Sequence[Message], options: Sequence[str]) -> str:
     item = _words(messages[-1].content)
     shots = [
         (len(item & _words(asked.content)), answered.content)
-        for asked, answered in zip(messages, messages[1:], strict=False)
+        for asked, answered in pairwise(messages)
         if asked.role == "user" and answered.role == "assistant"
     ]
     best = max(shots, key=lambda shot: shot[0], default=(0, ""))
@@ -157,7 +160,7 @@ def _rewritten(text: str, rng: random.Random) -> str:
     """Return one of several plain rewrites of the longest line."""
     line = max(text.splitlines() or [""], key=len).strip().strip('"')
     words = line.split()
-    if len(words) > 6 and rng.random() < 0.5:
+    if len(words) >= _LONG and rng.randrange(2):
         cut = rng.randrange(2, len(words) - 2)
         words = words[cut:] + words[:cut]
     return f"{rng.choice(_OPENERS)} {' '.join(words)}".strip()

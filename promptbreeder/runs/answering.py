@@ -31,7 +31,7 @@ class Material:
 class Answering:
     """Answers asks for one run."""
 
-    def __init__(  # noqa: PLR0913 - one collaborator each; the driver wires them in one place
+    def __init__(
         self,
         *,
         evaluator: Evaluator,

@@ -54,7 +54,7 @@ class Progress:
 class Driver:
     """Drives one run."""
 
-    def __init__(  # noqa: PLR0913 - one collaborator each; the engine wires them in one place
+    def __init__(
         self,
         plan: Plan,
         *,

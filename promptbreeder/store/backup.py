@@ -1,6 +1,5 @@
 """Backups: whole copies beside the database, made by SQLite's own backup API, the newest seven kept."""
 
-import os
 import sqlite3
 from pathlib import Path
 
@@ -32,7 +31,7 @@ def make(path: Path) -> Path:
         source.close()
         copy.close()
     partial.chmod(0o600)
-    os.replace(partial, target)
+    partial.replace(target)
     for old in listed(path)[:-KEPT]:
         old.unlink()
     return target

@@ -3,9 +3,7 @@
 from promptbreeder.store.tables import Tables
 
 
-def add(  # noqa: PLR0913 - the columns of a row
-    db: Tables, *, call_id: str, skill: str, version: int, text: str, answer: str, now: float
-) -> None:
+def add(db: Tables, *, call_id: str, skill: str, version: int, text: str, answer: str, now: float) -> None:
     """Store one call."""
     db.table("calls").insert(
         {"call_id": call_id, "skill": skill, "version": version, "input": text, "answer": answer, "created_at": now}

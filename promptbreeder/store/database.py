@@ -11,11 +11,11 @@ Facts this file rests on (SQLite documentation, and measurements with several se
 
 import os
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 import anyio.to_thread
 
@@ -33,57 +33,73 @@ BUSY_SECONDS = 20.0
 
 
 class Database:
-    """An open database file. Thread-safe through its two limiters; close it once."""
+    """One database file, opened on first use. Thread-safe through its two limiters."""
 
-    def __init__(self, path: Path, writer: "Tables | None", reader: "Tables") -> None:
-        """Use `open` instead."""
+    def __init__(self, path: Path) -> None:
+        """Name the file; it is opened on first use, so that a server starts without waiting for it."""
         self.path = path
-        self._writer = writer
-        self._reader = reader
+        self._opened: _Opened | None = None
+        self._opening = threading.Lock()
         self._one_writer = anyio.CapacityLimiter(1)
         self._one_reader = anyio.CapacityLimiter(1)
-
-    @classmethod
-    def open(cls, path: Path) -> "Database":
-        """Open or create the file at `path`, private to the user, and bring its schema up to date.
-
-        A file that can be read but not written is opened for reading.
-
-        Raises:
-            StoreUnavailable: if it cannot be reached, locked or read.
-            StoreCorrupt: if it is not a sound database of ours.
-            StoreTooNew: if a newer version of this program wrote it.
-        """
-        with translated(path):
-            _prepare(path)
-            writable = os.access(path, os.W_OK)
-            writer = None
-            if writable:
-                writer = connect(path)
-                _migrate(writer, path)
-            reader = connect(path, read_only=True)
-        return cls(path, writer, reader)
 
     async def write(self, work: "Callable[[Tables], T]") -> T:
         """Run `work` in one transaction that is committed when it returns and rolled back when it raises.
 
         Not interrupted by cancellation: what was begun is committed or rolled back before the caller hears of it.
+
+        Raises:
+            StoreUnavailable: if the file cannot be reached, locked or written.
+            StoreCorrupt: if it is not a sound database of ours.
+            StoreTooNew: if a newer version of this program wrote it.
         """
-        if self._writer is None:
-            raise StoreUnavailable(f"{self.path} is read-only: nothing can be stored. Make file and folder writable.")
-        call = partial(_transact, self._writer, "BEGIN IMMEDIATE", work, self.path)
+
+        def call() -> T:
+            writer = self._open().writer
+            if writer is None:
+                raise StoreUnavailable(
+                    f"{self.path} is read-only: nothing can be stored. Make file and folder writable."
+                )
+            return _transact(writer, "BEGIN IMMEDIATE", work, self.path)
+
         return await anyio.to_thread.run_sync(call, limiter=self._one_writer)
 
     async def read(self, work: "Callable[[Tables], T]") -> T:
-        """Run `work` over one consistent snapshot."""
-        call = partial(_transact, self._reader, "BEGIN", work, self.path)
+        """Run `work` over one consistent snapshot; raises as `write` does."""
+
+        def call() -> T:
+            return _transact(self._open().reader, "BEGIN", work, self.path)
+
         return await anyio.to_thread.run_sync(call, limiter=self._one_reader)
 
     def close(self) -> None:
-        """Close both connections. Idempotent."""
-        for tables in (self._writer, self._reader):
-            if tables is not None:
-                tables.close()
+        """Close both connections; the next use opens them anew. Idempotent."""
+        with self._opening:
+            if self._opened is not None:
+                for tables in self._opened:
+                    if tables is not None:
+                        tables.close()
+                self._opened = None
+
+    def _open(self) -> "_Opened":
+        """Open or create the file, private to the user, and bring its schema up to date.
+
+        A file that can be read but not written is opened for reading.
+        """
+        with self._opening, translated(self.path):
+            if self._opened is None:
+                _prepare(self.path)
+                writer = None
+                if os.access(self.path, os.W_OK):
+                    writer = connect(self.path)
+                    _migrate(writer, self.path)
+                self._opened = _Opened(writer, connect(self.path, read_only=True))
+            return self._opened
+
+
+class _Opened(NamedTuple):
+    writer: "Tables | None"
+    reader: "Tables"
 
 
 def connect(path: Path, *, read_only: bool = False) -> "Tables":

@@ -53,9 +53,7 @@ def get(db: Tables, duel_id: str) -> Duel:
     raise NotFound(f"no duel {duel_id[:40]!r}; compare_prompts makes one and gives its id")
 
 
-def vote(  # noqa: PLR0913 - the columns of a row
-    db: Tables, duel_id: str, choice: Choice, *, voter: Voter, client: str, comment: str, now: float
-) -> None:
+def vote(db: Tables, duel_id: str, choice: Choice, *, voter: Voter, client: str, comment: str, now: float) -> None:
     """Record the one vote of a duel.
 
     Raises:

@@ -51,7 +51,7 @@ def put(db: Tables, evaluation: Evaluation) -> None:
     )
 
 
-def latest(  # noqa: PLR0913 - the columns of a key
+def latest(
     db: Tables, skill: str, version: int, split: Split, *, decoding: Decoding, fingerprint: str | None = None
 ) -> Evaluation | None:
     """Return the newest evaluation of a version; on one model where `fingerprint` is given."""

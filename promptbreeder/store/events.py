@@ -33,7 +33,7 @@ class Event:
     hash: str
 
 
-def append(  # noqa: PLR0913 - the columns of a row
+def append(
     db: Tables,
     *,
     ts: float,
@@ -81,7 +81,7 @@ def create(db: Tables, *, ts: float, skill: str, version: int, actor: str, clien
     db.table("skill_state").insert({"skill": skill, "production": version})
 
 
-def move_production(  # noqa: PLR0913 - the columns of a row
+def move_production(
     db: Tables,
     *,
     ts: float,

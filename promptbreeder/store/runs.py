@@ -58,7 +58,7 @@ class JournalRow:
     answer: str
 
 
-def create(  # noqa: PLR0913 - the columns of a row
+def create(
     db: Tables, *, run_id: str, skill: str, kind: str, seed: int, fingerprint: str, config: str, now: float
 ) -> None:
     """Store a queued run.
@@ -159,7 +159,7 @@ def set_progress(db: Tables, run_id: str, fence: int, progress: str, *, now: flo
     db.execute("UPDATE runs SET progress = ?, updated_at = ? WHERE run_id = ?", [progress, now, run_id])
 
 
-def stop(  # noqa: PLR0913 - the columns of a row
+def stop(
     db: Tables, run_id: str, fence: int, *, status: RunStatus, result: str | None, error: str | None, now: float
 ) -> None:
     """Write how the run ended, or why it is paused, and release the lease; raises LeaseLost."""
@@ -171,7 +171,7 @@ def stop(  # noqa: PLR0913 - the columns of a row
     )
 
 
-def append_answer(  # noqa: PLR0913 - the columns of a row
+def append_answer(
     db: Tables, run_id: str, fence: int, *, n: int, ask_kind: str, ask_hash: str, answer: str, now: float
 ) -> None:
     """Append the answer to the `n`-th ask.

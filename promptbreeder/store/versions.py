@@ -35,7 +35,7 @@ class Version:
     created_at: float
 
 
-def add(  # noqa: PLR0913 - the columns of a row
+def add(
     db: Tables,
     skill: str,
     prompt: Prompt,

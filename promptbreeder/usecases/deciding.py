@@ -28,16 +28,17 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
     production = await bench.store.read(lambda db: versions.production(db, name))
     version = production if number is None else await bench.store.read(lambda db: versions.get(db, name, number))
     won, lost = await bench.store.read(lambda db: duels.record(db, name, version.n))
-    votes = {"won": won, "lost": lost}
-    shared = {
-        "skill": name,
-        "version": version.n,
-        "production": version.n == production.n,
-        "decoding": version.prompt.decoding,
-        "votes": votes,
-    }
+    known = VersionFitness(
+        skill=name,
+        version=version.n,
+        production=version.n == production.n,
+        decoding=version.prompt.decoding,
+        votes={"won": won, "lost": lost},
+        gate=None,
+        verdict="Judged by votes alone.",
+    )
     if skill.metric == "preference":
-        return Fitness(version=VersionFitness(**shared, gate=None, verdict="Judged by votes alone."))
+        return Fitness(version=known)
     evaluation = await gate_evaluation(bench, skill, version)
     reference = await gate_evaluation(bench, skill, production)
     free = (
@@ -49,17 +50,15 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
         lambda db: evaluations.latest(db, name, version.n, Split.SEARCH, decoding=version.prompt.decoding)
     )
     verdict = "In production." if version.n == production.n else judge(evaluation.scores, reference.scores).sentence
-    return Fitness(
-        version=VersionFitness(
-            **shared,
-            gate=accuracy_of(evaluation.scores),
-            gate_free=accuracy_of(free.scores),
-            production_gate=accuracy_of(reference.scores),
-            search_score=sum(search.scores) / len(search.scores) if search is not None and search.scores else None,
-            parts=await fitness_parts(bench, skill, evaluation),
-            verdict=verdict,
-        )
-    )
+    measured = {
+        "gate": accuracy_of(evaluation.scores),
+        "gate_free": accuracy_of(free.scores),
+        "production_gate": accuracy_of(reference.scores),
+        "search_score": sum(search.scores) / len(search.scores) if search is not None and search.scores else None,
+        "parts": await fitness_parts(bench, skill, evaluation),
+        "verdict": verdict,
+    }
+    return Fitness(version=known.model_copy(update=measured))
 
 
 async def get_prompt(bench: Workbench, name: str, number: int | None, text: str | None) -> PromptView:
@@ -113,7 +112,7 @@ async def list_versions(bench: Workbench, name: str) -> tuple[PromptView, ...]:
     return await bench.store.read(look)
 
 
-async def promote(  # noqa: PLR0913 - the contract of the tool
+async def promote(
     bench: Workbench,
     name: str,
     number: int,
@@ -275,28 +274,15 @@ def _reason(reason: str) -> str:
 
 
 def _sentence(event: events.Event) -> str:
-    who = event.client or event.actor
-    match event.kind:
-        case "create":
-            return f"Skill '{event.skill}' was defined by {who}; version {event.after} went into production."
-        case "extend":
-            return f"'{event.skill}': {event.reason} by {who}."
-        case "evolve":
-            return f"'{event.skill}': {event.reason} by {who}."
-        case "evolved":
-            return f"'{event.skill}': run {event.data['run']} {event.data['status']}. {event.reason}"
-        case "cancel":
-            return f"'{event.skill}': {event.reason} by {who}."
-        case "vote":
-            chosen = "a tie" if event.after is None else f"version {event.after}"
-            return f"'{event.skill}': a vote for {chosen} through {who}."
-        case "promote":
-            forced = "FORCED, " if event.data.get("forced") else ""
-            return (
-                f"'{event.skill}': version {event.before} -> {event.after} promoted by {who} ({forced}"
-                f"{event.data['evidence']}) Reason: {event.reason}"
-            )
-        case "rollback":
-            return f"'{event.skill}': rolled back from version {event.before} to {event.after} by {who}: {event.reason}"
-        case _:
-            return f"'{event.skill}': {event.kind} by {who}. {event.reason}"
+    who, about = event.client or event.actor, f"'{event.skill}'"
+    told = {
+        "create": f"Skill {about} was defined by {who}; version {event.after} went into production.",
+        "evolved": f"{about}: run {event.data.get('run')} {event.data.get('status')}. {event.reason}",
+        "vote": f"{about}: a vote for {f'version {event.after}' if event.after else 'a tie'} through {who}.",
+        "promote": (
+            f"{about}: version {event.before} -> {event.after} promoted by {who} "
+            f"({'FORCED, ' if event.data.get('forced') else ''}{event.data.get('evidence')}) Reason: {event.reason}"
+        ),
+        "rollback": f"{about}: rolled back from version {event.before} to {event.after} by {who}: {event.reason}",
+    }
+    return told.get(event.kind, f"{about}: {event.reason} by {who}.")

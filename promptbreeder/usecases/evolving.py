@@ -25,6 +25,8 @@ from promptbreeder.usecases.workbench import Workbench
 OnProgress = Callable[[RunReport], Awaitable[None]]
 PROGRESS_SECONDS = 2.0
 SECONDS_LIMIT = 6 * 3600.0
+LEAKING_CHARACTERS = 12
+"""A shorter input may stand in a prompt by chance."""
 TOKENS_PER_CALL = 8
 """A call costs at least about this much; turns a token budget into a cap on calls."""
 
@@ -158,7 +160,7 @@ async def _hand_in(bench: Workbench, request: EvolveRequest, run_id: str) -> Non
 
 async def _prompts_of(bench: Workbench, skill: Skill, texts: tuple[str, ...]) -> tuple[Prompt, ...]:
     gate = await bench.store.read(lambda db: examples.of_split(db, skill.name, Split.GATE))
-    inputs = [normalise(example.input) for example in gate if len(example.input) >= 12]
+    inputs = [normalise(example.input) for example in gate if len(example.input) >= LEAKING_CHARACTERS]
     for text in texts:
         plain = normalise(text)
         if any(known in plain for known in inputs):

@@ -18,6 +18,7 @@ from promptbreeder.store.versions import Version
 from promptbreeder.usecases.workbench import Workbench
 
 HEADROOM_ITEMS = 40
+SOLVED, MANY_UNPARSABLE, FAVOURITE_SHARE = 0.95, 0.2, 0.5
 
 
 async def fingerprint(bench: Workbench, name: str) -> str:
@@ -187,13 +188,13 @@ def _row(name: str, evaluation: Evaluation) -> Row:
 
 
 def _headroom_verdict(free: float, unparsable: float, constrained: float | None, share: float | None) -> str:
-    if free > 0.95:
+    if free > SOLVED:
         return "Little to gain: it is nearly always right already."
     reasons = []
-    if unparsable > 0.2:
+    if unparsable > MANY_UNPARSABLE:
         reasons.append("many answers are not in the expected form")
     if constrained is not None and constrained > free + 0.1:
         reasons.append("choosing among the labels alone helps")
-    if share is not None and share > 0.5:
+    if share is not None and share > FAVOURITE_SHARE:
         reasons.append("the model favours one label")
     return f"There is room: {', '.join(reasons)}." if reasons else "There may be room."

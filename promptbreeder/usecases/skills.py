@@ -18,6 +18,7 @@ from promptbreeder.usecases.workbench import Workbench, iso
 
 FEW_EXAMPLES = 20
 _SHOWN = 3
+_QUOTED = 60
 
 
 async def define_skill(bench: Workbench, definition: SkillDefinition, actor: Actor) -> SkillReport:
@@ -232,4 +233,4 @@ def _next_step(skill: Skill, counts: SplitCounts, version: int, production: int)
 
 
 def _quote(texts: Sequence[str]) -> str:
-    return ", ".join(repr(text if len(text) <= 60 else f"{text[:57]}...") for text in texts)
+    return ", ".join(repr(text if len(text) <= _QUOTED else f"{text[: _QUOTED - 3]}...") for text in texts)

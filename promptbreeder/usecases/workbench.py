@@ -14,6 +14,7 @@ from promptbreeder.skill import Skill, Split
 from promptbreeder.store import examples, replies
 from promptbreeder.store.database import Database
 
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """Something that others may have read before; told after the commit."""

@@ -6,6 +6,7 @@ from promptbreeder.service import Service
 from promptbreeder_resources.reading import JSON_TYPE, Ctx, as_json, reading, service_of
 
 PAGE = 50
+_DIGITS = 15
 
 
 def register(server: MCPServer[Service]) -> None:
@@ -20,5 +21,5 @@ def register(server: MCPServer[Service]) -> None:
     )
     @reading
     async def history(skill: str, ctx: Ctx, before: str = "") -> str:
-        before_id = int(before) if before.isascii() and before.isdigit() and len(before) < 16 else None
+        before_id = int(before) if before.isascii() and before.isdigit() and len(before) <= _DIGITS else None
         return as_json(await service_of(ctx).history(skill, before_id=before_id, limit=PAGE))

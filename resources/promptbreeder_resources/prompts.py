@@ -6,6 +6,8 @@ from promptbreeder.errors import NotFound
 from promptbreeder.service import Service
 from promptbreeder_resources.reading import JSON_TYPE, Ctx, as_json, reading, service_of
 
+_DIGITS = 7
+
 
 def register(server: MCPServer[Service]) -> None:
     """Add the templates."""
@@ -41,6 +43,6 @@ def register(server: MCPServer[Service]) -> None:
     )
     @reading
     async def version(skill: str, n: str, ctx: Ctx) -> str:
-        if not (n.isascii() and n.isdigit() and len(n) <= 7):
+        if not (n.isascii() and n.isdigit() and len(n) <= _DIGITS):
             raise NotFound(f"{n[:20]!r} is not a version number")
         return as_json(await service_of(ctx).prompt(skill, int(n)))

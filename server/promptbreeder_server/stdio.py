@@ -1,12 +1,9 @@
 """Serving over stdio: stdout carries nothing but the protocol, and the end of stdin ends the process."""
 
-import asyncio
 import logging
 import os
 import signal
 import sys
-import threading
-import time
 
 import anyio
 

@@ -22,7 +22,7 @@ def _parent(population: tuple[Unit, ...], **changes: Any) -> Unit:  # noqa: ANN4
 
 
 @pytest.mark.parametrize("name", WRITERS)
-def test_no_operator_is_a_stub(  # noqa: PLR0913, PLR0917  fixtures
+def test_no_operator_is_a_stub(  # noqa: PLR0917  fixtures
     name: str,
     population: tuple[Unit, ...],
     task: Task,
@@ -41,7 +41,7 @@ def test_no_operator_is_a_stub(  # noqa: PLR0913, PLR0917  fixtures
 
 
 @pytest.mark.parametrize("name", [name for name in WRITERS if name not in ("lineage", "differential")])
-def test_both_task_prompts_are_mutated(  # noqa: PLR0913, PLR0917  fixtures
+def test_both_task_prompts_are_mutated(  # noqa: PLR0917  fixtures
     name: str,
     population: tuple[Unit, ...],
     task: Task,
@@ -59,7 +59,7 @@ def test_both_task_prompts_are_mutated(  # noqa: PLR0913, PLR0917  fixtures
 @pytest.mark.parametrize("name", OPERATORS)
 @pytest.mark.parametrize("garbage", ["", "billing", "echo"])
 @pytest.mark.parametrize("train", [0, 1, 18])
-def test_garbage_still_ends_in_a_new_child(  # noqa: PLR0913, PLR0917  fixtures
+def test_garbage_still_ends_in_a_new_child(  # noqa: PLR0917  fixtures
     name: str,
     garbage: str,
     train: int,

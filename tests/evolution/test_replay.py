@@ -39,7 +39,7 @@ print(digest.hexdigest())
 
 @given(seed=st.integers(0, 2**32), stop=st.integers(0, 60), noise=st.randoms(use_true_random=False))
 @settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_a_stopped_run_goes_on_from_its_journal_as_if_never_stopped(  # noqa: PLR0913, PLR0917  fixtures
+def test_a_stopped_run_goes_on_from_its_journal_as_if_never_stopped(  # noqa: PLR0917  fixtures
     seed: int, stop: int, noise: Random, task: Task, outside: Callable[..., Any], writer: Callable[..., str]
 ) -> None:
     """The journaled answers bring a new generator to the very ask at which the old one was stopped."""

@@ -13,7 +13,11 @@ from promptbreeder_tools.call import Ctx, SkillName, VersionNumber, answering, s
 
 def register(server: MCPServer[Service]) -> None:
     """Add the tool."""
-    server.add_tool(compare_prompts, title="Compare two versions blind", annotations=ToolAnnotations(destructive_hint=False, open_world_hint=False))
+    server.add_tool(
+        compare_prompts,
+        title="Compare two versions blind",
+        annotations=ToolAnnotations(destructive_hint=False, open_world_hint=False),
+    )
 
 
 @answering

@@ -1,11 +1,11 @@
 """Tool `define_skill`."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Required
 
 from mcp.server import MCPServer
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
-from typing_extensions import Required, TypedDict
+from typing_extensions import TypedDict
 
 from promptbreeder.requests import MAX_EXAMPLES_PER_CALL, SkillDefinition
 from promptbreeder.results import SkillReport
@@ -23,7 +23,11 @@ class ExampleGiven(TypedDict, total=False):
 
 def register(server: MCPServer[Service]) -> None:
     """Add the tool."""
-    server.add_tool(define_skill, title="Define or extend a skill", annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False))
+    server.add_tool(
+        define_skill,
+        title="Define or extend a skill",
+        annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False),
+    )
 
 
 @answering
@@ -42,7 +46,7 @@ async def define_skill(
         Field(description="weights (balanced|fast|taste|accurate), latency_limit_seconds, allowed_decoding, ..."),
     ] = None,
 ) -> Annotated[CallToolResult, SkillReport]:
-    """Create a skill (a small task that a local model does) or, with a known name, add examples and a new prompt version.
+    """Create a skill (a small task that a local model does); with a known name, add examples and a new prompt version.
 
     Examples are split by hash: train 30 %, search 30 %, gate 40 %. 100 or more are good, 20 the least.
     """
@@ -57,4 +61,3 @@ async def define_skill(
     }
     definition = SkillDefinition.parse(given)
     return said(await service_of(ctx).define_skill(definition, actor_of(ctx)))
-

@@ -14,7 +14,11 @@ from promptbreeder_tools.call import Ctx, SkillName, Wait, actor_of, answering, 
 
 def register(server: MCPServer[Service]) -> None:
     """Add the tool."""
-    server.add_tool(evolve_prompt, title="Evolve a prompt", annotations=ToolAnnotations(destructive_hint=False, open_world_hint=False))
+    server.add_tool(
+        evolve_prompt,
+        title="Evolve a prompt",
+        annotations=ToolAnnotations(destructive_hint=False, open_world_hint=False),
+    )
 
 
 @answering
@@ -33,8 +37,9 @@ async def evolve_prompt(
     run_id: Annotated[str | None, Field(max_length=40, description="Resume this run, or hand it candidates")] = None,
     wait_seconds: Wait = 45,
 ) -> Annotated[CallToolResult, RunReport]:
-    """Search a better prompt for a skill on its own model, offline; minutes. Starts a run in the background, or joins or
-    resumes one. Nothing goes into production by itself.
+    """Search a better prompt for a skill on its own model, offline, in the background: takes minutes.
+
+    Joins the skill's run if one is going. Nothing goes into production by itself.
     """
     request = EvolveRequest.parse(
         {
@@ -49,7 +54,5 @@ async def evolve_prompt(
             "run_id": run_id,
         }
     )
-    report = await service_of(ctx).evolve(
-        request, actor_of(ctx), wait_seconds=wait_seconds, on_progress=told(ctx)
-    )
+    report = await service_of(ctx).evolve(request, actor_of(ctx), wait_seconds=wait_seconds, on_progress=told(ctx))
     return said(report)

@@ -13,7 +13,11 @@ from promptbreeder_tools.call import Ctx, SkillName, VersionNumber, answering, s
 
 def register(server: MCPServer[Service]) -> None:
     """Add the tool."""
-    server.add_tool(get_fitness, title="Accuracy and evidence", annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False))
+    server.add_tool(
+        get_fitness,
+        title="Accuracy and evidence",
+        annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False),
+    )
 
 
 @answering
@@ -22,7 +26,8 @@ async def get_fitness(
     skill: SkillName | None = None,
     version: Annotated[VersionNumber | None, Field(description="Default: production")] = None,
 ) -> Annotated[CallToolResult, Fitness]:
-    """Without skill: one line a skill. With: a version's measured accuracy, fitness, votes and how it compares with
-    production. Measures what was never measured.
+    """Measured accuracy, fitness and votes of a version, compared with production; without skill, one line a skill.
+
+    Measures what was never measured.
     """
     return said(await service_of(ctx).fitness(skill, version))

@@ -13,7 +13,11 @@ from promptbreeder_tools.call import Ctx, SkillName, VersionNumber, answering, s
 
 def register(server: MCPServer[Service]) -> None:
     """Add the tool."""
-    server.add_tool(get_prompt, title="Show a prompt version", annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))
+    server.add_tool(
+        get_prompt,
+        title="Show a prompt version",
+        annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False),
+    )
 
 
 @answering

@@ -13,7 +13,9 @@ from promptbreeder_tools.call import Ctx, Wait, answering, said, service_of, tol
 
 def register(server: MCPServer[Service]) -> None:
     """Add the tool."""
-    server.add_tool(get_run, title="Follow a run", annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False))
+    server.add_tool(
+        get_run, title="Follow a run", annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False)
+    )
 
 
 @answering

@@ -13,7 +13,11 @@ from promptbreeder_tools.call import Ctx, actor_of, answering, said, service_of
 
 def register(server: MCPServer[Service]) -> None:
     """Add the tool."""
-    server.add_tool(record_vote, title="Record a vote", annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=False, open_world_hint=False))
+    server.add_tool(
+        record_vote,
+        title="Record a vote",
+        annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=False, open_world_hint=False),
+    )
 
 
 @answering

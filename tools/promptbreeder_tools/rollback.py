@@ -13,7 +13,11 @@ from promptbreeder_tools.call import Ctx, SkillName, VersionNumber, actor_of, an
 
 def register(server: MCPServer[Service]) -> None:
     """Add the tool."""
-    server.add_tool(rollback, title="Roll back", annotations=ToolAnnotations(destructive_hint=True, idempotent_hint=False, open_world_hint=False))
+    server.add_tool(
+        rollback,
+        title="Roll back",
+        annotations=ToolAnnotations(destructive_hint=True, idempotent_hint=False, open_world_hint=False),
+    )
 
 
 @answering

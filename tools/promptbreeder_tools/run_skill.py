@@ -13,7 +13,9 @@ from promptbreeder_tools.call import Ctx, SkillName, VersionNumber, answering, s
 
 def register(server: MCPServer[Service]) -> None:
     """Add the tool."""
-    server.add_tool(run_skill, title="Run a skill", annotations=ToolAnnotations(destructive_hint=False, open_world_hint=False))
+    server.add_tool(
+        run_skill, title="Run a skill", annotations=ToolAnnotations(destructive_hint=False, open_world_hint=False)
+    )
 
 
 @answering
