@@ -64,6 +64,8 @@ class SkillDefinition(_Request):
     labels: tuple[Scrubbed, ...] = ()
     metric: Metric | None = None
     """Default: `label` where there are labels, else `exact`."""
+    salt: Annotated[Scrubbed, Field(min_length=1, max_length=64)] | None = None
+    """Decides which example falls into which split; default: random for a new skill. Given, the split is repeatable."""
     settings: Settings | None = None
     """Default: those of the skill, or the defaults for a new one."""
 

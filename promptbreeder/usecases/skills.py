@@ -132,6 +132,7 @@ async def export_skill(bench: Workbench, name: str) -> dict[str, object]:
             "labels": list(skill.labels),
             "metric": skill.metric,
             "settings": skill.settings.model_dump(mode="json"),
+            "salt": skill.salt,
             "examples": [
                 {"input": example.input, "expected": example.expected, "split": example.split}
                 for example in examples.all_examples(db, name)
@@ -171,7 +172,7 @@ def _skill_of(bench: Workbench, definition: SkillDefinition, known: Skill | None
             metric=metric,
             settings=definition.settings or (known.settings if known is not None else Settings()),
             model=known.model if known is not None else bench.named(bench.default_model),
-            salt=known.salt if known is not None else secrets.token_hex(8),
+            salt=known.salt if known is not None else definition.salt or secrets.token_hex(8),
         )
     except ValidationError as error:
         raise InvalidInput(explain(error)) from error

@@ -4,6 +4,7 @@ import logging
 import os
 import signal
 import sys
+import threading
 
 import anyio
 
@@ -39,6 +40,13 @@ async def _serve(settings: Settings) -> None:
             await server.run_stdio_async()
         finally:
             group.cancel_scope.cancel()
+
+
+def _leave_soon() -> None:
+    """End the process a moment from now, whatever still runs."""
+    timer = threading.Timer(EXIT_SECONDS, os._exit, args=[0])
+    timer.daemon = True
+    timer.start()
 
 
 async def _stop_on_signal(scope: anyio.CancelScope) -> None:

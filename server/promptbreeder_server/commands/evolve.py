@@ -1,0 +1,47 @@
+"""`evolve` and `cancel`."""
+
+import click
+
+from promptbreeder.requests import DEFAULT_BUDGET_TOKENS, EvolveRequest
+from promptbreeder.service import Service
+from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, show, with_service
+
+
+@click.command()
+@click.argument("skill")
+@click.option("--strategy", default="auto", show_default=True)
+@click.option("--profile", help="smollm2, paper-small or paper.")
+@click.option("--generations", type=int)
+@click.option("--population", type=int)
+@click.option("--budget-tokens", type=int, default=DEFAULT_BUDGET_TOKENS, show_default=True)
+@click.option("--seed", type=int, default=1, show_default=True)
+@click.option("--candidate", "candidates", multiple=True, help="A prompt of your own to try; may be given again.")
+@click.option("--run-id", help="Resume this run.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def evolve(context: click.Context, /, *, as_json: bool, **given: object) -> None:
+    """Search a better prompt for SKILL on its own model, and print what was found.
+
+    Interrupted, the run pauses; the same command goes on with it.
+    """
+
+    async def follow(service: Service) -> None:
+        show(await evolve_with_bar(service, EvolveRequest.parse(given)), as_json=as_json)
+
+    with_service(context, follow)
+
+
+@click.command()
+@click.argument("run_id")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def cancel(context: click.Context, run_id: str, *, as_json: bool) -> None:
+    """Stop the run RUN_ID for good, in whichever process it is."""
+
+    async def stop(service: Service) -> None:
+        show(await service.cancel_run(run_id, ACTOR), as_json=as_json)
+
+    with_service(context, stop)
+
+
+COMMANDS = (evolve, cancel)

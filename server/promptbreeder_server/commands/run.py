@@ -1,0 +1,50 @@
+"""`run`: a skill over many inputs."""
+
+import json
+import sys
+
+import click
+
+from promptbreeder.errors import InvalidInput
+from promptbreeder.requests import parse_json
+from promptbreeder.service import Service
+from promptbreeder_server.commands.session import with_service
+
+
+@click.command()
+@click.argument("skill")
+@click.option("--version", type=click.IntRange(min=1), help="Default: the version in production.")
+@click.pass_context
+def run(context: click.Context, skill: str, version: int | None) -> None:
+    """Answer inputs: one JSON object {"input": ...} a line on stdin, one object a line on stdout.
+
+    A line that cannot be used gives {"error": ...} in its place, and the exit status 1.
+    """
+
+    async def answer_all(service: Service) -> int:
+        failed = 0
+        await service.prompt(skill, version)
+        for line in sys.stdin:
+            if not line.strip():
+                continue
+            try:
+                answered = await service.run_skill(skill, _input_of(line), version)
+                said = answered.model_dump(mode="json")
+            except InvalidInput as error:
+                failed += 1
+                said = {"error": str(error)}
+            click.echo(json.dumps(said, ensure_ascii=False))
+        return failed
+
+    if with_service(context, answer_all):
+        context.exit(1)
+
+
+def _input_of(line: str) -> str:
+    data = parse_json(line)
+    if not isinstance(text := data.get("input"), str):
+        raise InvalidInput('a line must be a JSON object with a text "input"')
+    return text
+
+
+COMMANDS = (run,)

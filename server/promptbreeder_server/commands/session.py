@@ -1,0 +1,86 @@
+"""What all commands share: a service for the time of one command, plain errors, the progress bar."""
+
+import logging
+import os
+import sys
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import TypeVar
+
+import anyio
+import click
+from pydantic import BaseModel
+
+from promptbreeder.errors import PromptBreederError
+from promptbreeder.requests import Actor, EvolveRequest
+from promptbreeder.results import RunReport
+from promptbreeder.service import Service
+from promptbreeder_server.compose import compose
+from promptbreeder_server.settings import Settings
+
+T = TypeVar("T")
+ACTOR = Actor("human", "promptbreeder-mcp command line")
+WHOLE_RUN_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """Flags before the command; they have the names of the settings and win over the environment."""
+
+    flags: Mapping[str, str]
+
+    def settings(self) -> Settings:
+        """Return the settings of this command."""
+        named = {f"PROMPTBREEDER_{name.upper()}": value for name, value in self.flags.items()}
+        return Settings.read({**os.environ, **named})
+
+
+def with_service(context: click.Context, work: Callable[[Service], Awaitable[T]]) -> T:
+    """Run `work` with a service, and leave with a plain message and status 1 where it fails."""
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+
+    async def entered() -> T:
+        async with compose(context.obj.settings()) as service:
+            # Carried out of the service's task group, which would wrap it in a group.
+            try:
+                return await work(service)
+            except (PromptBreederError, click.ClickException) as error:
+                failure = error
+        raise failure
+
+    try:
+        return anyio.run(entered)
+    except PromptBreederError as error:
+        raise click.ClickException(str(error)) from error
+    except KeyboardInterrupt:
+        raise click.Abort from None
+
+
+def show(result: BaseModel, *, as_json: bool) -> None:
+    """Print a result on stdout."""
+    click.echo(result.model_dump_json(indent=2) if as_json else str(result))
+
+
+async def evolve_with_bar(service: Service, request: EvolveRequest) -> RunReport:
+    """Start, join or resume a run, follow it to its end under a progress bar on stderr, and return its report."""
+    with click.progressbar(
+        length=request.budget_tokens, label="evolving", file=sys.stderr, item_show_func=_shown, show_eta=False
+    ) as bar:
+
+        async def tell(report: RunReport) -> None:
+            bar.length = report.budget_tokens
+            bar.update(max(0, min(report.tokens, report.budget_tokens) - bar.pos), report)
+
+        try:
+            return await service.evolve(request, ACTOR, wait_seconds=WHOLE_RUN_SECONDS, on_progress=tell)
+        except anyio.get_cancelled_exc_class():
+            click.echo("\nThe run pauses; the same command goes on with it.", err=True)
+            raise
+
+
+def _shown(report: RunReport | None) -> str:
+    if report is None:
+        return ""
+    best = "" if report.best is None else f", best on search {report.best.search_score:.2f}"
+    left = "" if report.eta_seconds is None else f", at most {report.eta_seconds:.0f} s left"
+    return f"generation {report.generation}{best}{left}"

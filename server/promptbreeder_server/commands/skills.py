@@ -1,0 +1,74 @@
+"""`skills`, `import`, `export`, `status`."""
+
+import json
+import sys
+from typing import TextIO
+
+import click
+
+from promptbreeder.errors import InvalidInput
+from promptbreeder.requests import SkillDefinition, parse_json
+from promptbreeder.service import Service
+from promptbreeder_server.commands.session import ACTOR, show, with_service
+
+
+@click.command()
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@click.pass_context
+def skills(context: click.Context, *, as_json: bool) -> None:
+    """List the skills, a line each."""
+    lines = with_service(context, lambda service: service.skills())
+    if as_json:
+        click.echo(json.dumps([line.model_dump(mode="json") for line in lines], indent=2, ensure_ascii=False))
+        return
+    click.echo("\n".join(map(str, lines)) or "No skills yet: `promptbreeder-mcp import FILE` brings one in.")
+
+
+@click.command(name="import")
+@click.argument("file", type=click.File(encoding="utf-8", errors="replace"))
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def import_(context: click.Context, file: TextIO, *, as_json: bool) -> None:
+    """Define a skill from a JSON FILE: {name, description, prompt, labels?, metric?, settings?, examples}."""
+
+    async def define(service: Service) -> None:
+        definition = SkillDefinition.parse(_without_bundle_fields(file.read()))
+        show(await service.define_skill(definition, ACTOR), as_json=as_json)
+
+    with_service(context, define)
+
+
+@click.command()
+@click.argument("skill")
+@click.pass_context
+def export(context: click.Context, skill: str) -> None:
+    """Print SKILL with its examples and versions as JSON; `import` reads it back."""
+    bundle = with_service(context, lambda service: service.export(skill))
+    json.dump(bundle, sys.stdout, indent=2, ensure_ascii=False)
+    click.echo()
+
+
+@click.command()
+@click.argument("skill", required=False)
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@click.pass_context
+def status(context: click.Context, skill: str | None, *, as_json: bool) -> None:
+    """Show the latest runs, newest first; of one SKILL or of all."""
+    runs = with_service(context, lambda service: service.runs(skill))
+    if as_json:
+        click.echo(json.dumps([run.model_dump(mode="json") for run in runs], indent=2, ensure_ascii=False))
+        return
+    click.echo("\n\n".join(map(str, runs)) or "No runs yet: `promptbreeder-mcp evolve SKILL` starts one.")
+
+
+def _without_bundle_fields(text: str) -> dict[str, object]:
+    """Return the skill in a file; what an export holds besides (versions, production, model) is left out."""
+    data = parse_json(text)
+    known = SkillDefinition.model_fields
+    strange = [name for name in data if name not in known and name not in {"model", "production", "versions"}]
+    if strange:
+        raise InvalidInput(f"unknown fields {', '.join(strange[:5])}; a skill has {', '.join(known)}")
+    return {name: value for name, value in data.items() if name in known}
+
+
+COMMANDS = (skills, import_, export, status)
