@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.prompt import MAX_PROMPT_CHARACTERS
-from promptbreeder.skill import Example, Metric, Scrubbed, Settings
+from promptbreeder.skill import NOT_BLANK, SCRUBBED, Example, Metric, Scrubbed, Settings
+from promptbreeder.text import scrub
 
 MAX_EXAMPLES_PER_CALL = 500
 MAX_CANDIDATES = 64
@@ -19,14 +20,7 @@ _SHOWN = 8
 """Problems that one message lists at most."""
 
 
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        message = "must not be empty"
-        raise ValueError(message)
-    return text
-
-
-PromptText = Annotated[Scrubbed, Field(max_length=MAX_PROMPT_CHARACTERS), AfterValidator(_not_blank)]
+PromptText = Annotated[str, Field(max_length=MAX_PROMPT_CHARACTERS), SCRUBBED, NOT_BLANK]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +29,11 @@ class Actor:
 
     kind: Literal["human", "assistant", "system"]
     client: str
-    """Name and version of the client program."""
+    """Name and version of the client program, as it gives them: scrubbed like all text from outside."""
+
+    def __post_init__(self) -> None:
+        """Let no character in that could not be stored."""
+        object.__setattr__(self, "client", scrub(self.client))
 
 
 class _Request(BaseModel):
@@ -58,7 +56,7 @@ class SkillDefinition(_Request):
     """A skill as a user describes it: a file in `examples/`, or the arguments of define_skill."""
 
     name: str
-    description: Annotated[Scrubbed, Field(max_length=2_000), AfterValidator(_not_blank)]
+    description: Annotated[str, Field(max_length=2_000), SCRUBBED, NOT_BLANK]
     prompt: PromptText
     examples: tuple[Example, ...] = Field(default=(), max_length=10_000)
     labels: tuple[Scrubbed, ...] = ()

@@ -56,7 +56,11 @@ class Service:
             return None
         self._group.cancel_scope.cancel()
         try:
-            return await self._group.__aexit__(kind, error, trace)
+            if error is None or isinstance(error, anyio.get_cancelled_exc_class()):
+                return await self._group.__aexit__(kind, error, trace)
+            # The group's tasks did not cause it, and the group would wrap it: it goes on as it is.
+            await self._group.__aexit__(None, None, None)
+            return None
         finally:
             with anyio.CancelScope(shield=True):
                 await self._bench.aclose()

@@ -10,7 +10,7 @@ import re
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from promptbreeder.prompt import Decoding
 from promptbreeder.text import normalise, scrub
@@ -18,6 +18,7 @@ from promptbreeder.text import normalise, scrub
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 MAX_EXAMPLE_CHARACTERS = 16_000
 MAX_LABELS = 64
+MAX_LABEL_CHARACTERS = 200
 TRAIN_SHARE, SEARCH_SHARE = 0.3, 0.3
 """The rest, four in ten, is the gate split."""
 MIN_SEARCH_EXAMPLES = 8
@@ -26,7 +27,23 @@ MIN_GATE_EXAMPLES = 20
 """With fewer gate examples the evidence is called insufficient."""
 
 Metric = Literal["label", "exact", "contains", "regex", "number", "list", "json", "f1", "preference"]
-Scrubbed = Annotated[str, AfterValidator(scrub)]
+
+
+def _scrubbed(value: object) -> object:
+    return scrub(value) if isinstance(value, str) else value
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        message = "must not be empty"
+        raise ValueError(message)
+    return text
+
+
+SCRUBBED = BeforeValidator(_scrubbed)
+"""Stands after the length in an annotation, and comes before it: lengths are checked on what is left of a text."""
+Scrubbed = Annotated[str, SCRUBBED]
+NOT_BLANK = AfterValidator(_not_blank)
 
 
 class Split(StrEnum):
@@ -42,8 +59,8 @@ class Example(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    input: Scrubbed = Field(min_length=1, max_length=MAX_EXAMPLE_CHARACTERS)
-    expected: Scrubbed | None = Field(default=None, max_length=MAX_EXAMPLE_CHARACTERS)
+    input: Annotated[str, Field(max_length=MAX_EXAMPLE_CHARACTERS), SCRUBBED, NOT_BLANK]
+    expected: Annotated[str, Field(max_length=MAX_EXAMPLE_CHARACTERS), SCRUBBED] | None = None
     split: Split | None = None
     """Set to place the example by hand; normally the content hash decides."""
 
@@ -111,7 +128,7 @@ class Skill(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     name: str
-    description: Scrubbed = Field(min_length=1, max_length=2_000)
+    description: Annotated[str, Field(max_length=2_000), SCRUBBED, NOT_BLANK]
     labels: tuple[Scrubbed, ...] = Field(default=(), max_length=MAX_LABELS)
     metric: Metric = "exact"
     settings: Settings = Settings()
@@ -124,9 +141,12 @@ class Skill(BaseModel):
     def _consistent(self) -> Self:
         if not SLUG.fullmatch(self.name):
             message = (
-                f"{self.name!r} is not a skill name; use 1-64 of a-z, 0-9 and '-', beginning with a letter or digit, "
-                "for example 'ticket-route'"
+                f"{self.name[:80]!r} is not a skill name; use 1-64 of a-z, 0-9 and '-', beginning with a letter or "
+                "digit, for example 'ticket-route'"
             )
+            raise ValueError(message)
+        if any(not label.strip() or len(label) > MAX_LABEL_CHARACTERS for label in self.labels):
+            message = f"a label is empty or longer than {MAX_LABEL_CHARACTERS} characters"
             raise ValueError(message)
         if len(self.labels) == 1:
             message = "one label leaves nothing to choose; give at least two labels, or none for free text"
@@ -145,6 +165,16 @@ class Skill(BaseModel):
         if not self.labels:
             return (Decoding.FREE,)
         return self.settings.allowed_decoding
+
+    @property
+    def judged(self) -> str:
+        """Digest of all that decides how answers are taken and judged: labels, metric and limits can be redefined."""
+        rules = (self.metric, self.labels, self.settings.max_answer_tokens, self.settings.number_tolerance)
+        return hashlib.sha256(repr(rules).encode()).hexdigest()[:12]
+
+    def measured_on(self, fingerprint: str) -> str:
+        """Return the identity of measurements made under the present rules on the model `fingerprint`."""
+        return f"{fingerprint} judged={self.judged}"
 
     def split_of(self, example: Example) -> Split:
         """Return the split of `example`: 30 % train, 30 % search, 40 % gate by content hash."""

@@ -85,7 +85,7 @@ class CachedModel:
         key = hashlib.sha256(canonical.encode()).hexdigest()
         if key not in meter.seen:
             # Admission goes by the bound and not by what the cache holds: a warm cache must not change a run's path.
-            bound = token_bound([request.messages for request in requests], shared=self.limits.shares_prefix)
+            bound = token_bound([_read(request) for request in requests], shared=self.limits.shares_prefix)
             if not meter.admits(bound + spare, len(requests)):
                 raise OverBudget
         stored = await self._cache.get(key)
@@ -94,6 +94,12 @@ class CachedModel:
     async def _keep(self, key: str, prefix_tokens: int, answers: list[dict[str, Any]]) -> None:
         value = {"prefix": prefix_tokens, "answers": answers}
         await self._cache.put(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _read(request: Generate | Choose) -> tuple[Message, ...]:
+    # The words that the assistant's turn is opened with are read like the rest.
+    opening = request.opening if isinstance(request, Generate) else ""
+    return (*request.messages, Message("assistant", opening)) if opening else request.messages
 
 
 def token_bound(rendered: Sequence[tuple[Message, ...]], *, shared: bool) -> int:

@@ -8,7 +8,7 @@ wrong answer. This file does not call models; constrained answers come in as pla
 import json
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from promptbreeder.errors import InvalidInput
@@ -19,6 +19,8 @@ METRICS_VERSION = 1
 """Bumped when any metric changes its verdicts: part of what a run freezes."""
 _LONGEST_REPLY = 4_000
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+")
+_BULLET = re.compile(r"^\s*(?:[-*•](?!\d)|\d+[.)](?!\d))\s*")
+"""What a list item may begin with; the minus sign and the decimal point of a number are part of the item."""
 _WRAPPERS = "\"'`“”‘’*"
 
 
@@ -51,6 +53,22 @@ def metric_of(skill: Skill) -> Metric:
     return _SIMPLE[skill.metric]
 
 
+def objection_to(skill: Skill, expected: str) -> str | None:
+    """Return why `expected` cannot be the right answer under the skill's metric, or None; asked before it is stored."""
+    if skill.metric == "label" and normalise(expected) not in {normalise(label) for label in skill.labels}:
+        return f"it is not among the labels {', '.join(skill.labels)}"
+    if skill.metric == "regex":
+        try:
+            re.compile(expected)
+        except (re.error, RecursionError, OverflowError) as error:
+            return f"it is not a regular expression: {error}"
+    if skill.metric == "json" and _object(expected) is None:
+        return "it is not a JSON object"
+    if skill.metric == "number" and not _NUMBER.search(expected):
+        return "it holds no number"
+    return None
+
+
 def label_metric(labels: tuple[str, ...]) -> Metric:
     """Return the metric for closed label sets.
 
@@ -73,8 +91,10 @@ def label_metric(labels: tuple[str, ...]) -> Metric:
         return found
 
     def judge(reply: str, expected: str) -> Verdict:
-        whole = normalise(reply[:_LONGEST_REPLY]).strip(_WRAPPERS + " .:!")
-        answer = canonical.get(whole)
+        plain = normalise(reply[:_LONGEST_REPLY])
+        whole = plain.strip(_WRAPPERS + " .:!")
+        # As it stands first: a mark at its end may be part of a label.
+        answer = canonical.get(plain) or canonical.get(whole)
         if answer is None:
             first_line = normalise(reply[:_LONGEST_REPLY].strip().partition("\n")[0])
             for text in (first_line, whole):
@@ -107,9 +127,22 @@ def number_metric(*, tolerance: float) -> Metric:
 
 
 def _exact(reply: str, expected: str) -> Verdict:
-    # Case counts: for a file name it is part of the answer. Wrapping quotes and white space do not.
-    answer = " ".join(reply.split()).strip(_WRAPPERS).strip()
-    return Verdict(float(answer == " ".join(expected.split())), parsed=bool(answer), answer=answer)
+    # Case counts: for a file name it is part of the answer. White space does not, and neither do quotes around the
+    # answer, unless they belong to it: `*.py` is not `.py`.
+    wanted = " ".join(expected.split())
+    layers = list(_unwrapped(" ".join(reply.split())))
+    answer = wanted if wanted in layers else layers[-1]
+    return Verdict(float(answer == wanted), parsed=bool(answer), answer=answer)
+
+
+def _unwrapped(text: str) -> Iterator[str]:
+    """Yield `text`, then `text` with one pair of wrapping marks less at a time, then with all such marks stripped."""
+    yield text
+    bare = text.strip(_WRAPPERS).strip()
+    while len(text) > len(bare) and len(text) > 1 and text[0] in _WRAPPERS and text[-1] in _WRAPPERS:
+        text = text[1:-1].strip()
+        yield text
+    yield bare
 
 
 def _contains(reply: str, expected: str) -> Verdict:
@@ -139,7 +172,7 @@ def _list(reply: str, expected: str) -> Verdict:
 
 def _json(reply: str, expected: str) -> Verdict:
     wanted = _object(expected)
-    given = _object(reply)
+    given = _object(reply[:_LONGEST_REPLY])
     if wanted is None:
         raise InvalidInput(f"expected {expected[:80]!r} is not a JSON object; correct the example or the metric")
     if given is None:
@@ -158,9 +191,7 @@ def _token_f1(reply: str, expected: str) -> Verdict:
 
 def _items(text: str) -> list[str]:
     parts = re.split(r"[\n,;]", text[:_LONGEST_REPLY])
-    return [
-        item for part in parts if (item := normalise(re.sub(r"^\s*(?:[-*•]|\d+[.)])\s*", "", part)).strip("[]\"' "))
-    ]
+    return [item for part in parts if (item := normalise(_BULLET.sub("", part)).strip("[]\"' "))]
 
 
 def _object(text: str) -> dict[str, object] | None:
@@ -168,7 +199,7 @@ def _object(text: str) -> dict[str, object] | None:
     start = text.find("{")
     while start != -1:
         try:
-            value, _ = json.JSONDecoder().raw_decode(text[start:_LONGEST_REPLY])
+            value, _ = json.JSONDecoder().raw_decode(text[start:])
         except (ValueError, RecursionError):
             start = text.find("{", start + 1)
             continue

@@ -4,11 +4,11 @@ One process computes at a time across the machine: a lock file, taken for each b
 turns instead of slowing each other down. The operating system drops the lock when its holder dies.
 """
 
+import contextlib
 import importlib.util
 import os
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -16,7 +16,7 @@ import anyio
 import anyio.to_thread
 import filelock
 
-from promptbreeder.errors import InvalidInput, ModelBusy, ModelCrashed, ModelMissing
+from promptbreeder.errors import InvalidInput, ModelBusy, ModelChanged, ModelCrashed, ModelMissing
 from promptbreeder.models import chatml, weights
 from promptbreeder.models.base import (
     Block,
@@ -30,7 +30,8 @@ from promptbreeder.models.base import (
     Reply,
 )
 from promptbreeder.models.engine import Engine, Interrupted, Stopped
-from promptbreeder.models.tuned import Tuned, tune
+from promptbreeder.models.tuned import tune
+from promptbreeder.text import defuse
 
 EngineName = Literal["auto", "native", "portable"]
 BUSY_SECONDS = 120.0
@@ -39,12 +40,6 @@ IDLE_SECONDS = 300.0
 """After this long without work the weights are dropped from memory."""
 _LOCK_POLL = 0.05
 T = TypeVar("T")
-
-
-@dataclass
-class _Loaded:
-    engine: Engine
-    tuned: Tuned
 
 
 class EmbeddedModel:
@@ -59,9 +54,9 @@ class EmbeddedModel:
         self._weights = name
         self._folder = folder
         self._wanted: EngineName = engine
-        self._loaded: _Loaded | None = None
+        self._loaded: Engine | None = None
         self._identity: tuple[str, Limits, Rates] | None = None
-        self._one_thread = anyio.CapacityLimiter(1)
+        self._calls = anyio.CapacityLimiter(1)
         self._in_use = threading.Lock()
         self._idle: threading.Timer | None = None
         self._closed = False
@@ -99,21 +94,28 @@ class EmbeddedModel:
 
     async def generate(self, requests: Sequence[Generate]) -> Block[Reply]:
         """Generate one reply per request."""
+        if not requests:
+            return Block(())
         prompts = [chatml.render(request.messages, request.opening) for request in requests]
         samplings = [request.sampling for request in requests]
         return await self._run(lambda stopped: self._engine().generate(prompts, samplings, stopped))
 
     async def choose(self, requests: Sequence[Choose]) -> Block[Choice]:
         """Score the options of each request."""
-        if any(request.options != requests[0].options for request in requests):
-            raise InvalidInput("all requests of a block must have the same options")
+        if not requests:
+            return Block(())
+        if not requests[0].options or any(request.options != requests[0].options for request in requests):
+            raise InvalidInput("all requests of a block must have the same options, at least one")
         prompts = [chatml.render(request.messages) for request in requests]
-        return await self._run(lambda stopped: self._engine().choose(prompts, requests[0].options, stopped))
+        options = [defuse(option) for option in requests[0].options]
+        return await self._run(lambda stopped: self._engine().choose(prompts, options, stopped))
 
     async def likelihood(self, requests: Sequence[Expected]) -> Block[Likelihood]:
         """Score each expected answer."""
+        if not requests:
+            return Block(())
         prompts = [chatml.render(request.messages) for request in requests]
-        answers = [request.answer for request in requests]
+        answers = [defuse(request.answer) for request in requests]
         return await self._run(lambda stopped: self._engine().likelihood(prompts, answers, stopped))
 
     async def aclose(self) -> None:
@@ -125,26 +127,36 @@ class EmbeddedModel:
         await anyio.to_thread.run_sync(self._unload)
 
     async def _run(self, work: Callable[[Stopped], T]) -> T:
-        """Run `work` in the one thread of this model; when the caller is cancelled it stops between decode steps."""
+        """Run `work` in a worker thread; when the caller is cancelled it stops between decode steps."""
         if self._closed:
             raise ModelCrashed(f"{self.name} was closed")
         gone = threading.Event()
         self._stop_timer()
         try:
-            # The thread is abandoned, not the limiter: the next block waits until this one has really stopped.
+            # An abandoned thread still holds the lock: the next block waits until it has really stopped.
             return await anyio.to_thread.run_sync(
-                self._in_turn, work, gone.is_set, abandon_on_cancel=True, limiter=self._one_thread
+                self._in_turn, work, lambda: gone.is_set() or self._closed, abandon_on_cancel=True, limiter=self._calls
             )
-        except anyio.get_cancelled_exc_class():
-            gone.set()
-            raise
+        except Interrupted as error:
+            raise ModelCrashed(f"{self.name} was closed while it computed") from error
         finally:
+            gone.set()
             self._start_timer()
 
     def _in_turn(self, work: Callable[[Stopped], T], stopped: Stopped) -> T:
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = filelock.FileLock(self._folder / "compute.lock")
+        with self._machine(stopped), self._in_use:
+            if stopped():
+                raise Interrupted
+            self._load(stopped)
+            return work(stopped)
+
+    @contextlib.contextmanager
+    def _machine(self, stopped: Stopped) -> Iterator[None]:
+        """Hold the machine's compute lock."""
         try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # A lock object a call: each belongs to the thread that made it, and two of them exclude each other.
+            lock = filelock.FileLock(self._folder / "compute.lock")
             lock.acquire(timeout=BUSY_SECONDS, poll_interval=_LOCK_POLL, cancel_check=stopped)
         except filelock.Timeout as error:
             if stopped():
@@ -153,22 +165,22 @@ class EmbeddedModel:
                 f"another process has been using the model for {BUSY_SECONDS:.0f} s without a pause; try again later"
             ) from error
         except OSError as error:
-            raise ModelCrashed(f"{self._folder} cannot be used ({error.strerror}); make it writable") from error
+            raise _unusable(self._folder, error) from error
         try:
-            with self._in_use:
-                self._load()
-                return work(stopped)
+            yield
         finally:
             lock.release()
 
-    def _load(self) -> None:
+    def _load(self, stopped: Stopped) -> None:
         if self._loaded is not None:
             return
         source = weights.find(self._weights)
         engine_name, load = _engine_loader(self._wanted)
-        tuned, path = tune(source, self._folder, engine_name, load)
+        try:
+            tuned, path = tune(source, self._folder, engine_name, load, stopped)
+        except OSError as error:
+            raise _unusable(self._folder, error) from error
         engine = load(path)
-        self._loaded = _Loaded(engine, tuned)
         limits = Limits(
             context=engine.context,
             choose=True,
@@ -177,12 +189,19 @@ class EmbeddedModel:
             shares_prefix=True,
         )
         fingerprint = f"{engine.description} weights={tuned.digest[:16]} format={tuned.format}"
+        if self._identity is not None and self._identity[0] != fingerprint:
+            engine.close()
+            raise ModelChanged(
+                f"{self.name} is not what it was when this process began ({fingerprint}, before: {self._identity[0]}); "
+                "start the server again to go on with the new one"
+            )
+        self._loaded = engine
         self._identity = (fingerprint, limits, tuned.rates)
 
     def _engine(self) -> Engine:
         if self._loaded is None:
             raise ModelCrashed(f"{self.name} is not loaded")
-        return self._loaded.engine
+        return self._loaded
 
     def _known(self) -> tuple[str, Limits, Rates]:
         if self._identity is None:
@@ -192,10 +211,11 @@ class EmbeddedModel:
     def _unload(self) -> None:
         with self._in_use:
             if self._loaded is not None:
-                self._loaded.engine.close()
+                self._loaded.close()
                 self._loaded = None
 
     def _start_timer(self) -> None:
+        self._stop_timer()
         if not self._closed:
             self._idle = threading.Timer(IDLE_SECONDS, self._unload)
             # A daemon: a timer must not keep the process alive.
@@ -230,9 +250,22 @@ def _engine_loader(wanted: EngineName) -> tuple[str, Callable[[Path], Engine]]:
     )
 
 
+def _unusable(folder: Path, error: OSError) -> ModelCrashed:
+    return ModelCrashed(f"{folder} cannot be used ({error.strerror or error}); make it writable, with room on its disk")
+
+
 def _cores() -> int:
-    """Return the number of cores that this process may use."""
+    """Return the number of physical cores that this process may use."""
     try:
-        return len(os.sched_getaffinity(0))
+        allowed = os.sched_getaffinity(0)
     except AttributeError:  # macOS and Windows do not tell
         return os.cpu_count() or 1
+    # Two threads of one core have the same list of siblings; where there is none, each counts.
+    return len({_siblings(number) for number in allowed})
+
+
+def _siblings(number: int) -> str:
+    try:
+        return Path(f"/sys/devices/system/cpu/cpu{number}/topology/thread_siblings_list").read_text(encoding="ascii")
+    except OSError:
+        return str(number)

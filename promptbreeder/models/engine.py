@@ -1,5 +1,6 @@
 """The narrow side of the embedded backend: what an engine in this process must do, synchronously, in one thread."""
 
+import os
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
@@ -14,7 +15,10 @@ class Interrupted(Exception):
 
 
 class Engine(Protocol):
-    """One loaded model. `prompts` are rendered chats, ready to be continued with the assistant's words."""
+    """One loaded model. `prompts` are rendered chats, ready to be continued with the assistant's words.
+
+    There is at least one prompt and one option, and untrusted text in them has been defused.
+    """
 
     description: str
     """Engine, version and load-time options: goes into the fingerprint."""
@@ -42,3 +46,29 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free the model."""
         ...
+
+
+def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
+    """Return how many tokens at the beginning all prompts share.
+
+    The last token of a prompt is always its own: its logits are what is asked for.
+    """
+    if not prompts:
+        return 0
+    ordered = [tuple(tokens) for tokens in prompts]
+    low, high = min(ordered), max(ordered)
+    shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
+    return min(shared, *(len(tokens) - 1 for tokens in prompts))
+
+
+def too_long(tokens: int, spare: int, context: int) -> str:
+    """Return why a prompt that does not fit is a failed item."""
+    return f"the prompt has {tokens} tokens and {spare} to write; {context} fit"
+
+
+def let_threads_sleep() -> None:
+    """Make llama.cpp's threads sleep while they wait for each other; must come before its library is loaded.
+
+    Spinning ones starve each other when a core is taken away for a moment, and a decode then takes ten times as long.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -2,9 +2,10 @@
 
     common prefix of the block -> sequence 0, decoded once, kept for the next block with the same prefix
     each item's own tokens     -> a sequence of its own that begins as a copy of sequence 0
+    options of a choice        -> branches: sequences that share the item's tokens and go on with the options'
     all of them                -> as few `llama_decode` calls as fit, logits only where they are read
 
-The prefix is either reused whole or decoded anew from an empty sequence: a prefix that was put together from pieces
+The prefix is either reused whole or decoded anew from an empty cache: a prefix that was put together from pieces
 differs in its last bits, and the result of a block must not depend on what was computed before it.
 """
 
@@ -17,10 +18,10 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 
 from promptbreeder.models.base import Block, Choice, Likelihood, Rates, Reply, Sampling
-from promptbreeder.models.decoder import BATCH, CELLS, MICRO_BATCH, SEQUENCES, Decoder, Logits, Row
-from promptbreeder.models.engine import Stopped
+from promptbreeder.models.decoder import BATCH, CELLS, SEQUENCES, Decoder, Logits, Row
+from promptbreeder.models.engine import Stopped, shared_prefix, too_long
 from promptbreeder.models.option_tree import OptionTree
-from promptbreeder.models.sampler import Sampler, log_softmax
+from promptbreeder.models.sampler import Sampler, logprobs_of
 
 Tokens: TypeAlias = tuple[int, ...]
 T = TypeVar("T")
@@ -40,7 +41,7 @@ class NativeEngine:
         self._decoder = Decoder(path, threads=threads)
         self._prefix: Tokens = ()
         version = metadata.version("llama-cpp-python")
-        self.description = f"llama-cpp-python {version} cells={CELLS} batch={BATCH}/{MICRO_BATCH} unified"
+        self.description = f"llama-cpp-python {version} cells={CELLS} batch={BATCH} unified"
 
     def generate(self, prompts: Sequence[str], samplings: Sequence[Sampling], stopped: Stopped) -> Block[Reply]:
         """Continue each prompt; all living sequences advance together."""
@@ -48,7 +49,9 @@ class NativeEngine:
         spare = [sampling.max_tokens for sampling in samplings]
         prefix, fitting, failed = self._sort(tokens, spare)
         replies: dict[int, Reply] = {i: Reply("", 0, 0, failure=reason) for i, reason in failed.items()}
-        for group in _groups(fitting, [len(tokens[i]) - prefix + spare[i] for i in range(len(tokens))], prefix):
+        for group in _groups(
+            fitting, [len(own) - prefix + more for own, more in zip(tokens, spare, strict=True)], prefix
+        ):
             replies.update(self._generate_group(group, tokens, samplings, prefix, stopped))
         return Block(tuple(replies[i] for i in range(len(prompts))), prefix)
 
@@ -56,13 +59,24 @@ class NativeEngine:
         """Return the exact log-probability of each option after each prompt."""
         tokens = [self._decoder.tokens(prompt) for prompt in prompts]
         tree = OptionTree.of([self._decoder.tokens(option) for option in options], self._decoder.end_of_turn)
-        branches = sum(len(tree.inner_nodes(depth)) for depth in range(1, tree.depth))
-        prefix, fitting, failed = self._sort(tokens, [branches] * len(tokens))
-        choices: dict[int, Choice] = {i: Choice((), 0, failure=reason) for i, reason in failed.items()}
-        sizes = [len(item) - prefix + branches for item in tokens]
-        for group in _groups(fitting, sizes, prefix, most=(SEQUENCES - 1) // (1 + branches)):
-            choices.update(self._choose_group(group, tokens, tree, prefix, stopped))
-        return Block(tuple(choices[i] for i in range(len(prompts))), prefix)
+        prefix, fitting, failed = self._sort(tokens, [tree.depth - 1] * len(tokens))
+        scores: dict[tuple[int, Tokens, int], float] = {}
+        for part in tree.parts(SEQUENCES - 1):
+            sizes = [len(own) - prefix + len(part.inner_nodes()) - 1 for own in tokens]
+            for group in _groups(fitting, sizes, prefix, most=(SEQUENCES - 1) // len(part.stems())):
+                scores.update(self._score_group(group, tokens, part, prefix, stopped))
+        return Block(
+            tuple(
+                Choice((), 0, failure=failed[item])
+                if item in failed
+                else Choice(
+                    tuple(sum(scores[item, path[:i], token] for i, token in enumerate(path)) for path in tree.paths),
+                    len(own),
+                )
+                for item, own in enumerate(tokens)
+            ),
+            prefix,
+        )
 
     def likelihood(self, prompts: Sequence[str], answers: Sequence[str], stopped: Stopped) -> Block[Likelihood]:
         """Return the mean log-probability per token of each answer, the end of its turn included."""
@@ -70,35 +84,16 @@ class NativeEngine:
         wanted = [(*self._decoder.tokens(answer), self._decoder.end_of_turn) for answer in answers]
         prefix, fitting, failed = self._sort(asked, [len(answer) for answer in wanted])
         found: dict[int, Likelihood] = {i: Likelihood(0.0, 0, failure=reason) for i, reason in failed.items()}
-        sizes = [len(a) - prefix + len(w) for a, w in zip(asked, wanted, strict=True)]
+        sizes = [len(own) - prefix + len(answer) for own, answer in zip(asked, wanted, strict=True)]
         for group in _groups(fitting, sizes, prefix):
-            self._load_prefix(asked[group[0]][:prefix], stopped)
-            rows: list[Row] = []
-            targets: list[tuple[int, int]] = []
-            for sequence, item in enumerate(group, start=1):
-                self._decoder.copy(0, sequence)
-                # Each token is predicted at the place before it, so the last one of the answer is not read.
-                text = (*asked[item][prefix:], *wanted[item][:-1])
-                first = len(asked[item]) - prefix - 1
-                for offset, token in enumerate(text):
-                    rows.append(Row(token, prefix + offset, sequence, wanted=offset >= first))
-                    if offset >= first:
-                        targets.append((item, wanted[item][offset - first]))
-            sums = dict.fromkeys(group, 0.0)
-            # Read in the order in which the rows were put, within this turn of the loop.
-            turn = iter(targets)
-            scores = self._decode(rows, stopped, lambda logits: float(log_softmax(logits)[next(turn)[1]]))  # noqa: B023
-            for (item, _), score in zip(targets, scores, strict=True):
-                sums[item] += score
-            self._drop(len(group))
-            for item in group:
-                found[item] = Likelihood(sums[item] / len(wanted[item]), len(asked[item]))
+            for item, score in self._follow_group(group, asked, wanted, prefix, stopped).items():
+                found[item] = Likelihood(score / len(wanted[item]), len(asked[item]))
         return Block(tuple(found[i] for i in range(len(prompts))), prefix)
 
     def measure_rates(self) -> Rates:
         """Time one long read and a short generation, after a read that warms caches and threads."""
         words = self._decoder.tokens(" time" * (_TIMED_READ + 1))[:_TIMED_READ]
-        rows = [Row(token, position, 1) for position, token in enumerate(words)]
+        rows = [Row(token, position, (1,)) for position, token in enumerate(words)]
         took = []
         for _ in range(3):
             self._decoder.forget(1)
@@ -107,7 +102,7 @@ class NativeEngine:
             took.append(time.perf_counter() - began)
         began = time.perf_counter()
         for step in range(_TIMED_WRITE):
-            self._decode([Row(words[0], len(rows) + step, 1, wanted=True)], _never, _nothing)
+            self._decode([Row(words[0], len(rows) + step, (1,), wanted=True)], _never, _nothing)
         wrote = time.perf_counter() - began
         self._decoder.forget(1)
         return Rates(read=len(rows) / min(took), write=_TIMED_WRITE / wrote)
@@ -126,95 +121,106 @@ class NativeEngine:
     ) -> dict[int, Reply]:
         samplers = {item: Sampler(samplings[item]) for item in group}
         written: dict[int, list[int]] = {item: [] for item in group}
-        sequence = {item: place for place, item in enumerate(group, start=1)}
+        sequence = {item: (place,) for place, item in enumerate(group, start=1)}
         living = list(group)
-        turn = iter(living)
-        drawn = self._read_suffixes(group, tokens, prefix, stopped, lambda logits: samplers[next(turn)].draw(logits))  # noqa: PLW0108 - one sampler a row
+
+        def write(number: int, logits: Logits) -> None:
+            item = living[number]
+            written[item].append(samplers[item].draw(logits))
+
+        self._load_prefix(tokens[group[0]][:prefix], len(group), stopped)
+        rows = [row for item in group for row in _own(tokens[item], prefix, sequence[item])]
         while living:
-            for item, token in zip(living, drawn, strict=True):
-                written[item].append(token)
-            living = [item for item in living if not self._is_done(written[item], samplings[item])]
-            turn = iter(living)
-            drawn = self._decode(
-                [
-                    Row(written[item][-1], len(tokens[item]) + len(written[item]) - 1, sequence[item], wanted=True)
-                    for item in living
-                ],
-                stopped,
-                lambda logits: samplers[next(turn)].draw(logits),  # noqa: B023, PLW0108 - read within this turn of the loop
-            )
+            self._decode(rows, stopped, write)
+            # Changed in place: `write` reads it.
+            living[:] = [item for item in living if not self._is_done(written[item], samplings[item])]
+            rows = [
+                Row(written[item][-1], len(tokens[item]) + len(written[item]) - 1, sequence[item], wanted=True)
+                for item in living
+            ]
         self._drop(len(group))
         return {
             item: Reply(self._text(written[item], samplings[item].stop), len(tokens[item]), len(written[item]))
             for item in group
         }
 
-    def _choose_group(
+    def _score_group(
         self, group: Sequence[int], tokens: Sequence[Tokens], tree: OptionTree, prefix: int, stopped: Stopped
-    ) -> dict[int, Choice]:
-        logprobs = {item: [0.0] * len(tree.paths) for item in group}
-        node: dict[tuple[int, Tokens], int] = {(item, ()): place for place, item in enumerate(group, start=1)}
-        asked = np.array(sorted({token for path in tree.paths for token in path}))
-        column = {int(token): place for place, token in enumerate(asked)}
-
-        def read(logits: Logits) -> list[float]:
-            return [float(value) for value in log_softmax(logits)[asked]]
-
-        found = self._read_suffixes(group, tokens, prefix, stopped, read)
-        places: list[tuple[int, Tokens]] = [(item, ()) for item in group]
-        used = len(group)
-        for depth in range(tree.depth):
-            for (item, path), scores in zip(places, found, strict=True):
-                for index, option in enumerate(tree.paths):
-                    if len(option) > depth and option[:depth] == path:
-                        logprobs[item][index] += scores[column[option[depth]]]
-            places = [(item, path) for item in group for path in tree.inner_nodes(depth + 1)]
-            rows = []
-            for item, path in places:
-                used += 1
-                self._decoder.copy(node[item, path[:-1]], used)
-                node[item, path] = used
-                rows.append(Row(path[-1], len(tokens[item]) + depth, used, wanted=True))
-            found = self._decode(rows, stopped, read)
-        self._drop(used)
-        return {item: Choice(tuple(logprobs[item]), len(tokens[item])) for item in group}
-
-    def _read_suffixes(
-        self,
-        group: Sequence[int],
-        tokens: Sequence[Tokens],
-        prefix: int,
-        stopped: Stopped,
-        read: Callable[[Logits], T],
-    ) -> list[T]:
-        """Decode each item's own tokens after the prefix, and return what `read` makes of the logits at its end."""
-        self._load_prefix(tokens[group[0]][:prefix], stopped)
+    ) -> dict[tuple[int, Tokens, int], float]:
+        """Return, for each item, inner node of the tree and token after it, that token's log-probability there."""
+        root, *nodes = tree.inner_nodes()
+        stems = tree.stems()
+        nexts = {node: np.array(tree.nexts(node), dtype=np.intp) for node in (root, *nodes)}
         rows: list[Row] = []
+        wanted: list[tuple[int, Tokens]] = []
+        for place, item in enumerate(group):
+            # One sequence a stem; what stems have in common, the item's own tokens first, is decoded once for all.
+            branches = [(1 + place * len(stems) + number, stem) for number, stem in enumerate(stems)]
+            rows.extend(_own(tokens[item], prefix, tuple(sequence for sequence, _ in branches)))
+            wanted.append((item, root))
+            for node in nodes:
+                through = tuple(sequence for sequence, stem in branches if stem[: len(node)] == node)
+                rows.append(Row(node[-1], len(tokens[item]) + len(node) - 1, through, wanted=True))
+                wanted.append((item, node))
+
+        def read(number: int, logits: Logits) -> list[float]:
+            return logprobs_of(logits, nexts[wanted[number][1]])
+
+        self._load_prefix(tokens[group[0]][:prefix], len(group) * len(stems), stopped)
+        found = self._decode(rows, stopped, read)
+        self._drop(len(group) * len(stems))
+        return {
+            (item, node, int(token)): score
+            for (item, node), scores in zip(wanted, found, strict=True)
+            for token, score in zip(nexts[node], scores, strict=True)
+        }
+
+    def _follow_group(
+        self, group: Sequence[int], asked: Sequence[Tokens], wanted: Sequence[Tokens], prefix: int, stopped: Stopped
+    ) -> dict[int, float]:
+        """Return the log-probability of each item's wanted tokens after what is asked."""
+        rows: list[Row] = []
+        targets: list[tuple[int, int]] = []
         for sequence, item in enumerate(group, start=1):
-            self._decoder.copy(0, sequence)
-            own = tokens[item][prefix:]
-            last = len(own) - 1
+            # Each token is predicted at the place before it, so the last one of the answer is not read.
+            rows.extend(_own(asked[item], prefix, (sequence,)))
             rows.extend(
-                Row(token, prefix + offset, sequence, wanted=offset == last) for offset, token in enumerate(own)
+                Row(token, len(asked[item]) + offset, (sequence,), wanted=True)
+                for offset, token in enumerate(wanted[item][:-1])
             )
-        return self._decode(rows, stopped, read)
+            targets.extend((item, token) for token in wanted[item])
 
-    def _load_prefix(self, prefix: Tokens, stopped: Stopped) -> None:
-        if prefix == self._prefix:
-            return
-        self._decoder.forget_all()
-        self._prefix = ()
-        self._decode([Row(token, position, 0) for position, token in enumerate(prefix)], stopped, _nothing)
-        self._prefix = prefix
+        def read(number: int, logits: Logits) -> float:
+            return logprobs_of(logits, np.array([targets[number][1]]))[0]
 
-    def _decode(self, rows: Sequence[Row], stopped: Stopped, read: Callable[[Logits], T]) -> list[T]:
+        self._load_prefix(asked[group[0]][:prefix], len(group), stopped)
+        scores = self._decode(rows, stopped, read)
+        self._drop(len(group))
+        sums = dict.fromkeys(group, 0.0)
+        for (item, _), score in zip(targets, scores, strict=True):
+            sums[item] += score
+        return sums
+
+    def _load_prefix(self, prefix: Tokens, sequences: int, stopped: Stopped) -> None:
+        """Make sequences 1 to `sequences` begin with `prefix`."""
+        if prefix != self._prefix:
+            self._forget()
+            self._decode([Row(token, position, (0,)) for position, token in enumerate(prefix)], stopped, _nothing)
+            self._prefix = prefix
+        for sequence in range(1, sequences + 1):
+            self._decoder.copy(0, sequence)
+
+    def _decode(self, rows: Sequence[Row], stopped: Stopped, read: Callable[[int, Logits], T]) -> list[T]:
         try:
             return self._decoder.decode(rows, stopped, read)
         except BaseException:
             # What an interrupted decode leaves behind is not to be built upon.
-            self._decoder.forget_all()
-            self._prefix = ()
+            self._forget()
             raise
+
+    def _forget(self) -> None:
+        self._decoder.forget_all()
+        self._prefix = ()
 
     def _drop(self, sequences: int) -> None:
         for sequence in range(1, sequences + 1):
@@ -222,18 +228,13 @@ class NativeEngine:
 
     def _sort(self, tokens: Sequence[Tokens], spare: Sequence[int]) -> tuple[int, list[int], dict[int, str]]:
         """Return the length of the prefix that all fitting prompts share, which fit, and why the others do not."""
-        fitting, failed = [], {}
-        for item, (own, extra) in enumerate(zip(tokens, spare, strict=True)):
-            if len(own) + extra > self.context:
-                failed[item] = f"the prompt has {len(own)} tokens and {extra} to write; {self.context} fit"
-            else:
-                fitting.append(item)
-        if not fitting:
-            return 0, fitting, failed
-        low, high = min(tokens[item] for item in fitting), max(tokens[item] for item in fitting)
-        shared = next((i for i, (a, b) in enumerate(zip(low, high, strict=False)) if a != b), min(len(low), len(high)))
-        # The last token of every prompt is its own: its logits are what is asked for.
-        return min(shared, *(len(tokens[item]) - 1 for item in fitting)), fitting, failed
+        failed = {
+            item: too_long(len(own), extra, self.context)
+            for item, (own, extra) in enumerate(zip(tokens, spare, strict=True))
+            if len(own) + extra > self.context
+        }
+        fitting = [item for item in range(len(tokens)) if item not in failed]
+        return shared_prefix([tokens[item] for item in fitting]), fitting, failed
 
     def _is_done(self, written: Sequence[int], sampling: Sampling) -> bool:
         if len(written) >= sampling.max_tokens or self._decoder.ends(written[-1]):
@@ -253,6 +254,13 @@ class NativeEngine:
         return b"".join(self._decoder.piece(token) for token in written)
 
 
+def _own(tokens: Tokens, prefix: int, sequences: tuple[int, ...]) -> Iterator[Row]:
+    """Return the rows of an item's own tokens, those after the prefix; what follows the last one is asked for."""
+    last = len(tokens) - 1
+    for position in range(prefix, len(tokens)):
+        yield Row(tokens[position], position, sequences, wanted=position == last)
+
+
 def _groups(items: Sequence[int], sizes: Sequence[int], prefix: int, most: int = SEQUENCES - 1) -> Iterator[list[int]]:
     """Cut a block, in order, into groups that fit into the cache beside the prefix; mostly it is one."""
     group: list[int] = []
@@ -266,7 +274,7 @@ def _groups(items: Sequence[int], sizes: Sequence[int], prefix: int, most: int =
         yield group
 
 
-def _nothing(_: Logits) -> None:
+def _nothing(_: int, __: Logits) -> None:
     return None
 
 

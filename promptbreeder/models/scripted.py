@@ -10,7 +10,7 @@ Measurements on it say nothing about any real model.
 import random
 import re
 from collections.abc import Callable, Mapping, Sequence
-from itertools import pairwise
+from itertools import pairwise, takewhile
 
 from promptbreeder.errors import ModelError
 from promptbreeder.models.base import (
@@ -175,12 +175,14 @@ def _tokens(messages: Sequence[Message]) -> int:
 
 
 def _shared(rendered: Sequence[Sequence[Message]]) -> int:
-    """Return the tokens of the leading messages that all requests have in common."""
+    """Return the tokens of the leading messages, and words of the next one, that all requests have in common."""
     if len(rendered) < 2:  # noqa: PLR2004 - one request shares nothing with anybody
         return max(0, _tokens(rendered[0]) - 1) if rendered else 0
     shared = 0
     for messages in zip(*rendered, strict=False):
         if any(message != messages[0] for message in messages):
+            words = zip(*((message.role, *message.content.split()) for message in messages), strict=False)
+            shared += sum(1 for _ in takewhile(lambda same: len(set(same)) == 1, words))
             break
         shared += _tokens([messages[0]])
     return min(shared, *(max(0, _tokens(messages) - 1) for messages in rendered))

@@ -1,19 +1,22 @@
 """Which file an engine loads, and how fast it is here: found out once for a machine, then kept.
 
 The choice is part of the fingerprint, so it must not flap with the load of the moment: it is written down beside the
-converted weights and never measured again.
+converted weights, under the digest of the file as shipped, and never measured again.
 """
 
-import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from promptbreeder.errors import ModelCrashed
 from promptbreeder.models import formats, weights
 from promptbreeder.models.base import Rates
-from promptbreeder.models.engine import Engine
+from promptbreeder.models.engine import Engine, Interrupted, Stopped
+
+SHIPPED = "shipped"
+Load = Callable[[Path], Engine]
 
 
 class Tuned(BaseModel):
@@ -34,49 +37,68 @@ class Tuned(BaseModel):
         return Rates(self.read, self.write)
 
 
-def tune(source: Path, folder: Path, engine_name: str, load: Callable[[Path], Engine]) -> tuple[Tuned, Path]:
-    """Return what is known of `source` on an engine, and the file to load; found out first where it is not known."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    stat = source.stat()
-    note = folder / f"{source.stem}-{stat.st_size}-{int(stat.st_mtime)}-{engine_name}.json"
-    known = _read(note)
-    if known is not None and _file(source, folder, known).exists():
-        return known, _file(source, folder, known)
+def tune(source: Path, folder: Path, engine_name: str, load: Load, stopped: Stopped) -> tuple[Tuned, Path]:
+    """Return what is known of `source` on an engine, and the file to load; found out first where it is not known.
+
+    Raises:
+        Interrupted: if `stopped()` becomes true; what was not found out by then is found out next time.
+        ModelCrashed: if the file cannot be loaded.
+        OSError: if the folder cannot be used.
+    """
     digest = weights.digest(source)
-    trials = [Tuned(digest=digest, format="shipped", read=1.0, write=1.0)]
-    trials += [trial for name in formats.CANDIDATES if (trial := _converted(source, folder, digest, name))]
-    measured = []
-    for trial in trials:
-        engine = load(_file(source, folder, trial))
+    note = folder / f"{digest[:16]}-{engine_name}.json"
+    known = _read(note, digest)
+    if known is None:
+        # Reading is nearly all of the work; a generated token counts as the twenty that are read for it.
+        known = min(_trials(source, folder, digest, load, stopped), key=lambda trial: 20 / trial.read + 1 / trial.write)
+        partial = note.with_name(f"{note.name}.{os.getpid()}.partial")
+        partial.write_text(known.model_dump_json(), encoding="utf-8")
+        partial.replace(note)
+        _tidy(folder, digest)
+    return known, converted(source, folder, known, stopped)
+
+
+def converted(source: Path, folder: Path, tuned: Tuned, stopped: Stopped) -> Path:
+    """Return the file to load; made anew where somebody tidied it away."""
+    if tuned.format == SHIPPED:
+        return source
+    target = folder / f"{tuned.digest[:16]}-{tuned.format}.gguf"
+    if not target.exists():
+        formats.requantise(source, target, tuned.format, stopped)
+    return target
+
+
+def _trials(source: Path, folder: Path, digest: str, load: Load, stopped: Stopped) -> Iterator[Tuned]:
+    """Measure the file as it is, then in each format that it can be converted to."""
+    for name in (SHIPPED, *formats.CANDIDATES):
+        if stopped():
+            raise Interrupted
+        trial = Tuned(digest=digest, format=name, read=1.0, write=1.0)
+        try:
+            engine = load(converted(source, folder, trial, stopped))
+        except (OSError, ValueError, NotImplementedError, ModelCrashed):
+            if name == SHIPPED:
+                raise
+            # No room on the disk, or weights that cannot be converted: the file as it is will do.
+            continue
         try:
             rates = engine.measure_rates()
         finally:
             engine.close()
-        measured.append(trial.model_copy(update={"read": rates.read, "write": rates.write}))
-    # Reading is nearly all of the work; a generated token counts as the twenty that are read for it.
-    best = min(measured, key=lambda trial: 20 / trial.read + 1 / trial.write)
-    partial = note.with_name(f"{note.name}.{os.getpid()}.partial")
-    partial.write_text(best.model_dump_json(), encoding="utf-8")
-    partial.replace(note)
-    return best, _file(source, folder, best)
+        yield trial.model_copy(update={"read": rates.read, "write": rates.write})
 
 
-def _converted(source: Path, folder: Path, digest: str, name: str) -> Tuned | None:
-    trial = Tuned(digest=digest, format=name, read=1.0, write=1.0)
-    target = _file(source, folder, trial)
-    if not target.exists():
-        formats.requantise(source, target, name)
-    return trial
+def _tidy(folder: Path, digest: str) -> None:
+    """Remove the converted files that no engine has chosen."""
+    chosen = {note.format for path in folder.glob(f"{digest[:16]}-*.json") if (note := _read(path, digest))}
+    for name in formats.CANDIDATES:
+        if name not in chosen:
+            (folder / f"{digest[:16]}-{name}.gguf").unlink(missing_ok=True)
 
 
-def _file(source: Path, folder: Path, tuned: Tuned) -> Path:
-    if tuned.format == "shipped":
-        return source
-    return folder / f"{tuned.digest[:16]}-{tuned.format}.gguf"
-
-
-def _read(note: Path) -> Tuned | None:
+def _read(note: Path, digest: str) -> Tuned | None:
     try:
-        return Tuned.model_validate_json(note.read_text(encoding="utf-8"))
-    except (OSError, ValidationError, json.JSONDecodeError):
+        known = Tuned.model_validate_json(note.read_text(encoding="utf-8"))
+    except (OSError, ValidationError):
         return None
+    return known if known.digest == digest and known.format in {SHIPPED, *formats.CANDIDATES} else None

@@ -21,8 +21,12 @@ from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Jo
 from promptbreeder.runs.ledger import BlockResult, Ledger
 from promptbreeder.runs.plan import Plan
 
-SEARCH_SHARE = 0.7
-"""Of the budget; the rest is kept for measuring the finalists in full and for the gate."""
+FINAL_SHARE = 0.12
+"""Of the budget: kept from the strategy for measuring the finalists in full."""
+GATE_SHARE = 0.45
+"""Of the budget, at most: kept for the gate."""
+GATE_MARGIN = 1.25
+"""A winner with demonstrations costs more than the incumbent, and the last block's worst case must still fit."""
 FINALISTS = 6
 
 
@@ -90,24 +94,30 @@ class Driver:
         """
         self._replay = await self._journal.read()
         self._seconds_before = self._replay[-1].entry.seconds if self._replay else 0.0
-        self._meter.token_limit = int(self._plan.token_limit * SEARCH_SHARE)
-        await self._step(asks.Measure(prompts=self._plan.seeds[:1], blocks=self._ledger.all_blocks))
-        ended_by = await self._search(strategy)
         self._meter.token_limit = self._plan.token_limit
+        await self._step(asks.Measure(prompts=self._plan.seeds[:1], blocks=self._ledger.all_blocks))
+        before_gate = self._plan.token_limit - self._gate_reserve()
+        self._meter.token_limit = before_gate - int(FINAL_SHARE * self._plan.token_limit)
+        ended_by = await self._search(strategy)
+        self._meter.token_limit = before_gate
         self._exhausted = False
-        # One at a time and best first, so that a budget that is nearly spent still yields complete measurements; half
-        # of what is left stays for the gate.
+        # One at a time and best first, so that a budget that is nearly spent still yields complete measurements.
         for prompt in self._ledger.finalists(FINALISTS):
-            left = self._plan.token_limit - self._meter.used.tokens
-            if self._exhausted or left < self._plan.token_limit * (1 - SEARCH_SHARE) / 2:
+            if self._exhausted:
                 break
             await self._step(asks.Measure(prompts=(prompt,), blocks=self._ledger.all_blocks))
+        self._meter.token_limit = self._plan.token_limit
         gated = None
         found = self._ledger.winner()
         if found is not None and found[0] != self._plan.seeds[0] and self._plan.gate_ids:
             answer = await self._step(Gate(incumbent=self._plan.seeds[0], challenger=found[0]))
             gated = answer if isinstance(answer, Gated) else None
         return self._outcome(ended_by, gated)
+
+    def _gate_reserve(self) -> int:
+        """Return the tokens that measuring two prompts on the gate split will take, judged by the baseline's cost."""
+        per_item = self._meter.used.tokens / max(1, len(self._plan.search_ids))
+        return int(min(GATE_SHARE * self._plan.token_limit, GATE_MARGIN * 2 * per_item * len(self._plan.gate_ids)))
 
     def cut_short(self) -> Outcome:
         """Return the outcome of a run that was cancelled where it stands: same rule, no more measuring."""
@@ -156,7 +166,8 @@ class Driver:
         if stored.ask_hash != ask_hash(ask):
             raise ReplayMismatch(
                 f"step {number} of this run's journal is another question ({stored.ask_kind}) than the one asked now "
-                f"({ask.kind}): the program changed since the run began. Start a new run with evolve_prompt."
+                f"({ask.kind}): the program changed since the run began. Resume it with the old program; or "
+                "cancel_run it and start a new one with evolve_prompt."
             )
         return stored.entry
 

@@ -14,7 +14,7 @@ from typing import Protocol
 import anyio
 from anyio.abc import TaskGroup
 
-from promptbreeder.errors import LeaseLost, ModelError, PromptBreederError, StoreError
+from promptbreeder.errors import LeaseLost, ModelError, PromptBreederError, ReplayMismatch, StoreError
 from promptbreeder.evolution.asks import Strategy
 from promptbreeder.runs.driver import Driver, Outcome
 
@@ -111,7 +111,8 @@ class Engine:
         except LeaseLost as error:
             # Somebody else goes on with it; whatever this process still holds must not be written.
             log.warning("run %s: %s", run_id, error)
-        except (ModelError, StoreError) as error:
+        except (ModelError, StoreError, ReplayMismatch) as error:
+            # All of these can be put right: also a run whose model or program changed goes on under the old one.
             await self._put_down(self._desk.pause, run_id, fence, str(error))
         except PromptBreederError as error:
             await self._put_down(self._desk.fail, run_id, fence, str(error))

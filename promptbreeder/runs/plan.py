@@ -80,5 +80,6 @@ class Plan(BaseModel):
             if then != now:
                 raise ReplayMismatch(
                     f"{what} changed since this run began ({then} -> {now}), so its journal cannot be replayed. "
-                    "Start a new run with evolve_prompt; pass the best prompts of this one as candidates to keep them."
+                    "Resume it where that has not changed; or cancel_run it and start a new one with evolve_prompt, "
+                    "with its best prompts as candidates."
                 )

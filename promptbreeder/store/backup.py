@@ -1,6 +1,8 @@
 """Backups: whole copies beside the database, made by SQLite's own backup API, the newest seven kept."""
 
+import glob
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 KEPT = 7
@@ -13,25 +15,29 @@ def folder(path: Path) -> Path:
 
 def listed(path: Path) -> list[Path]:
     """Return the backups of the database at `path`, oldest first."""
-    return sorted(folder(path).glob(f"{path.stem}-*.db"))
+    return sorted(file for file in folder(path).glob("*.db") if _is_copy(file, path))
 
 
 def make(path: Path) -> Path:
-    """Copy the database at `path`, consistently even while others write, and prune old copies."""
+    """Copy the database at `path` and prune old copies. The caller holds the write lock: one backup at a time."""
     home = folder(path)
     home.mkdir(mode=0o700, exist_ok=True)
     last = listed(path)
     number = int(last[-1].stem.rpartition("-")[2]) + 1 if last else 1
     target = home / f"{path.stem}-{number:06d}.db"
     partial = target.with_suffix(".partial")
-    source, copy = sqlite3.connect(path), sqlite3.connect(partial)
-    try:
+    for left_by_a_killed_process in home.glob(f"{glob.escape(path.stem)}-*.partial*"):
+        left_by_a_killed_process.unlink()
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as copy:
         source.backup(copy)
-    finally:
-        source.close()
-        copy.close()
     partial.chmod(0o600)
     partial.replace(target)
     for old in listed(path)[:-KEPT]:
         old.unlink()
     return target
+
+
+def _is_copy(file: Path, path: Path) -> bool:
+    # A copy that the user made and put here is neither counted nor pruned.
+    stem, _, number = file.stem.rpartition("-")
+    return stem == path.stem and number.isdecimal()

@@ -13,7 +13,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
@@ -89,11 +89,7 @@ class Database:
         with self._opening, translated(self.path):
             if self._opened is None:
                 _prepare(self.path)
-                writer = None
-                if os.access(self.path, os.W_OK):
-                    writer = connect(self.path)
-                    _migrate(writer, self.path)
-                self._opened = _Opened(writer, connect(self.path, read_only=True))
+                self._opened = _connect_both(self.path)
             return self._opened
 
 
@@ -102,22 +98,40 @@ class _Opened(NamedTuple):
     reader: "Tables"
 
 
+def _connect_both(path: Path) -> _Opened:
+    with ExitStack() as closed_on_error:
+        writer = None
+        if os.access(path, os.W_OK):
+            writer = closed_on_error.enter_context(closing(connect(path)))
+            _migrate(writer, path)
+        reader = closed_on_error.enter_context(closing(connect(path, read_only=True)))
+        if writer is None:
+            _require_schema(reader, path)
+        closed_on_error.pop_all()
+    return _Opened(writer, reader)
+
+
 def connect(path: Path, *, read_only: bool = False) -> "Tables":
     """Return a connection of ours, wrapped."""
     # Imported here: it costs as much as all the rest of a server's start, and not every start needs the store.
     import sqlite_utils  # noqa: PLC0415
 
-    mode = "ro" if read_only else "rwc"
     connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
+        f"{path.absolute().as_uri()}?mode=rw",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
     )
-    connection.execute("PRAGMA foreign_keys = ON")
-    connection.execute("PRAGMA trusted_schema = OFF")
-    connection.execute("PRAGMA synchronous = FULL")
+    with ExitStack() as closed_on_error:
+        closed_on_error.enter_context(closing(connection))
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA synchronous = FULL")
+        if read_only:
+            # Not mode=ro: a killed writer's journal could then not be rolled back, and every read would fail.
+            connection.execute("PRAGMA query_only = ON")
+        closed_on_error.pop_all()
     return sqlite_utils.Database(connection, execute_plugins=False)
 
 
@@ -128,6 +142,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except UnicodeEncodeError as error:
         raise InvalidInput("the text holds characters that cannot be stored (lone surrogates); remove them") from error
+    except OverflowError as error:
+        raise InvalidInput("a number is too large to be stored; give one of at most 18 digits") from error
     except sqlite3.OperationalError as error:
         reason = str(error)
         if "locked" in reason or "busy" in reason:
@@ -167,42 +183,53 @@ def _prepare(path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if path.is_symlink():
         raise StoreUnavailable(f"{path} is a symbolic link, which is not followed; name the real file's folder instead")
-    # Created by us, so that the file is private from its first byte on.
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
-    try:
-        os.close(os.open(path, flags, 0o600))
-    except PermissionError:
-        if not os.access(path, os.R_OK):
-            raise
+    # Created by us, so that the file is private from its first byte on. A file that is there is not opened here:
+    # closing it again would drop every POSIX lock that this process holds on it.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _migrate(tables: "Tables", path: Path) -> None:
-    from promptbreeder.store.migrations import MIGRATIONS, SCHEMA_VERSION  # noqa: PLC0415 - brings sqlite_utils with it
+    from promptbreeder.store import migrations  # noqa: PLC0415 - brings sqlite_utils with it
+
+    def upgrade(tables: "Tables") -> None:
+        found = _schema_of(tables, path)
+        if found == migrations.SCHEMA_VERSION:
+            return
+        if found > 0:
+            backup.make(path)
+        migrations.MIGRATIONS.apply(tables)
+        tables.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        tables.conn.execute(f"PRAGMA user_version = {migrations.SCHEMA_VERSION}")
+
+    found = _transact(tables, "BEGIN", lambda tables: _schema_of(tables, path), path)
+    if found != migrations.SCHEMA_VERSION:
+        # IMMEDIATE: servers that start together queue up here; the later ones find nothing pending.
+        _transact(tables, "BEGIN IMMEDIATE", upgrade, path)
+
+
+def _require_schema(tables: "Tables", path: Path) -> None:
+    from promptbreeder.store.migrations import SCHEMA_VERSION  # noqa: PLC0415 - brings sqlite_utils with it
+
+    if _transact(tables, "BEGIN", lambda tables: _schema_of(tables, path), path) != SCHEMA_VERSION:
+        raise StoreUnavailable(f"{path} has an old schema and is read-only; make file and folder writable once")
+
+
+def _schema_of(tables: "Tables", path: Path) -> int:
+    """Return the number of the schema, 0 for a new file; in one transaction, or another process may come between."""
+    from promptbreeder.store.migrations import SCHEMA_VERSION  # noqa: PLC0415 - brings sqlite_utils with it
 
     found = _pragma(tables, "user_version")
     owner = _pragma(tables, "application_id")
-    if owner not in {0, APPLICATION_ID}:
+    (filled,) = tables.conn.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if owner != APPLICATION_ID and (owner or found or filled):
         raise StoreCorrupt(f"{path} belongs to another program; set PROMPTBREEDER_HOME to another folder")
     if found > SCHEMA_VERSION:
         raise StoreTooNew(
             f"{path} was written by a newer version of promptbreeder-mcp (schema {found}, this one knows "
             f"{SCHEMA_VERSION}); upgrade, or set PROMPTBREEDER_HOME to another folder"
         )
-    if found == SCHEMA_VERSION:
-        return
-    if found > 0:
-        backup.make(path)
-    # IMMEDIATE: servers that start together queue up here; the later ones find nothing pending.
-    tables.conn.execute("BEGIN IMMEDIATE")
-    try:
-        MIGRATIONS.apply(tables)
-        tables.conn.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        tables.conn.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        tables.conn.execute("COMMIT")
-    except BaseException:
-        if tables.conn.in_transaction:
-            tables.conn.execute("ROLLBACK")
-        raise
+    return found
 
 
 def _pragma(tables: "Tables", name: str) -> int:

@@ -49,7 +49,7 @@ def append(
     """Append an event and return its id."""
     (last,) = list(db.query("SELECT hash FROM events ORDER BY id DESC LIMIT 1")) or [{"hash": _GENESIS}]
     row = {
-        "ts": ts,
+        "ts": float(ts),  # as SQLite returns it, or the hash would not follow from what is stored
         "skill": skill,
         "kind": kind,
         "actor": actor,
@@ -132,10 +132,16 @@ def previous_production(db: Tables, skill: str) -> int | None:
         if event.after is None:
             continue
         if event.kind == "rollback" and event.after in stack:
-            del stack[stack.index(event.after) + 1 :]
+            while stack[-1] != event.after:
+                stack.pop()
         else:
             stack.append(event.after)
     return stack[-2] if len(stack) > 1 else None
+
+
+def was_production(db: Tables, skill: str, version: int) -> bool:
+    """Return whether a version is or has been in production."""
+    return any(event.after == version for event in _moves(db, skill))
 
 
 def production_at(db: Tables, skill: str, ts: float) -> int | None:

@@ -3,8 +3,6 @@
 from promptbreeder.store.tables import Tables
 
 MAX_BYTES = 50_000_000
-_EVICT_EVERY = 256
-"""Puts between two looks at the size: the look reads an index, but of every row."""
 
 
 def get(db: Tables, key: str) -> str | None:
@@ -27,7 +25,8 @@ def evict(db: Tables, *, max_bytes: int = MAX_BYTES) -> int:
     """Drop the oldest replies until the rest fits into `max_bytes`; return how many were dropped."""
     dropped = db.execute(
         "DELETE FROM reply_cache WHERE key IN (SELECT key FROM ("
-        "SELECT key, sum(length(key) + length(reply)) OVER (ORDER BY last_used DESC, key) AS size FROM reply_cache"
+        "SELECT key, sum(length(CAST(key AS BLOB)) + length(CAST(reply AS BLOB))) "
+        "OVER (ORDER BY last_used DESC, key) AS size FROM reply_cache"
         ") WHERE size > ?)",
         [max_bytes],
     )

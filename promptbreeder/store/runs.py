@@ -141,8 +141,14 @@ def heartbeat(db: Tables, run_id: str, fence: int, *, now: float, lease_seconds:
 
 
 def request_cancel(db: Tables, run_id: str, *, now: float) -> None:
-    """Ask whoever drives the run to stop; a run that nobody drives is cancelled at once."""
+    """Ask whoever drives the run to stop; a run that nobody drives is cancelled at once.
+
+    Raises:
+        Conflict: if it has ended.
+    """
     run = get(db, run_id)
+    if run.has_ended:
+        raise Conflict(f"run {run_id} has already ended ({run.status}); nothing to cancel")
     if run.is_leased(now):
         db.execute("UPDATE runs SET cancel_requested = 1, updated_at = ? WHERE run_id = ?", [now, run_id])
     else:

@@ -179,7 +179,7 @@ async def rollback(bench: Workbench, name: str, reason: str, actor: Actor, to_ve
     """Move production back to an earlier version, by default the one before; nothing is copied or deleted.
 
     Raises:
-        Conflict: if there is nothing to go back to.
+        Conflict: if there is nothing to go back to, or the version has never been in production.
     """
     reason = _reason(reason)
     now = bench.clock()
@@ -194,6 +194,8 @@ async def rollback(bench: Workbench, name: str, reason: str, actor: Actor, to_ve
         version = versions.get(db, name, target)
         if target == current.n:
             raise Conflict(f"version {target} of '{name}' is in production already")
+        if not events.was_production(db, name, target):
+            raise Conflict(f"version {target} of '{name}' has never been in production; promote it instead")
         events.move_production(
             db,
             ts=now,

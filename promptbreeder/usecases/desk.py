@@ -64,7 +64,8 @@ class StoreDesk:
         material = await self._material(plan)
         ledger, meter = Ledger(plan, len(material.search)), Meter(call_limit=plan.call_limit)
         answering = Answering(
-            evaluator=await bench.evaluator(plan.skill),
+            # Calibrated on the inputs that the plan froze: the skill may have got more since.
+            evaluator=await bench.evaluator(plan.skill, [[e.input for e in block] for block in material.search]),
             writer=await bench.cached(writer_name),
             metric=metric_of(plan.skill),
             material=material,
@@ -234,6 +235,7 @@ def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, now: flo
         return None
     if gated is None and outcome.ended_by != "cancel":
         return None
+    measured_on = plan.skill.measured_on(plan.executor)
     prior = gated.challenger.prior if gated is not None else None
     made = runs.ancestry(db, run_id).get(winner.content_hash)
     number = versions.add(
@@ -244,7 +246,7 @@ def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, now: flo
         parents=(plan.incumbent,),
         operator=made["operator"] if made else "candidate",
         run_id=run_id,
-        calibration={"fingerprint": plan.executor, "prior": list(prior)} if prior is not None else None,
+        calibration={"fingerprint": measured_on, "prior": list(prior)} if prior is not None else None,
         now=now,
     )
     if gated is not None:
@@ -259,7 +261,7 @@ def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, now: flo
                     version=version,
                     split=Split.GATE,
                     decoding=prompt.decoding,
-                    fingerprint=plan.executor,
+                    fingerprint=measured_on,
                     scores=side.scores,
                     example_ids=plan.gate_ids[: len(side.scores)],
                     fresh_tokens=side.fresh_tokens,

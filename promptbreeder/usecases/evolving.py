@@ -44,7 +44,7 @@ async def evolve(bench: Workbench, engine: Engine, request: EvolveRequest, actor
     live = await bench.store.read(lambda db: runs.live(db, request.skill))
     if live is not None:
         return await _join(bench, engine, request, live)
-    plan = await _plan(bench, request)
+    plan, later = await _plan(bench, request)
     now = bench.clock()
     run_id = f"r-{secrets.token_hex(4)}"
     arguments = request.model_dump(mode="json", exclude={"run_id", "candidates"})
@@ -60,6 +60,8 @@ async def evolve(bench: Workbench, engine: Engine, request: EvolveRequest, actor
             config=json.dumps({"plan": plan.model_dump(mode="json"), "arguments": arguments}, ensure_ascii=False),
             now=now,
         )
+        if later:
+            runs.add_immigrants(db, run_id, [prompt.model_dump_json() for prompt in later], now=now)
         events.append(
             db,
             ts=now,
@@ -72,8 +74,15 @@ async def evolve(bench: Workbench, engine: Engine, request: EvolveRequest, actor
             data={"run": run_id, **arguments},
         )
 
-    await bench.store.write(create)
-    await engine.start(run_id)
+    try:
+        await bench.store.write(create)
+    except Conflict:
+        # Asked twice at the same time: the second joins what the first has begun.
+        live = await bench.store.read(lambda db: runs.live(db, request.skill))
+        if live is None:
+            raise
+        return await _join(bench, engine, request, live)
+    await _start(bench, engine, run_id)
     bench.changed("run", request.skill, run_id)
     return run_id
 
@@ -135,8 +144,17 @@ async def _resume(bench: Workbench, engine: Engine, request: EvolveRequest) -> s
     if request.candidates:
         await _hand_in(bench, request, run_id)
     if not engine.is_running(run_id) and not run.is_leased(bench.clock()):
-        await engine.start(run_id)
+        await _start(bench, engine, run_id)
     return run_id
+
+
+async def _start(bench: Workbench, engine: Engine, run_id: str) -> None:
+    try:
+        await engine.start(run_id)
+    except Conflict:
+        # Somebody was quicker, here or in another process: follow the run with them.
+        if not (await bench.store.read(lambda db: runs.get(db, run_id))).is_leased(bench.clock()):
+            raise
 
 
 async def _join(bench: Workbench, engine: Engine, request: EvolveRequest, live: runs.Run) -> str:
@@ -173,7 +191,8 @@ async def _prompts_of(bench: Workbench, skill: Skill, texts: tuple[str, ...]) ->
     return tuple(Prompt(instruction=text, decoding=decoding) for text in texts)
 
 
-async def _plan(bench: Workbench, request: EvolveRequest) -> Plan:
+async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[Prompt, ...]]:
+    """Return the plan, and those candidates that the first population has no room for."""
     strategy = choose(request.strategy, request.profile, generations=request.generations, population=request.population)
     skill = await bench.store.read(lambda db: skills.get(db, request.skill))
     metric_of(skill)
@@ -188,13 +207,15 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> Plan:
     writer = await bench.model(bench.default_writer) if bench.default_writer else model
     rates = await model.rates()
     guests = await _prompts_of(bench, skill, request.candidates)
+    room = strategy.profile.population
 
-    def freeze(db: Tables) -> Plan:
+    def freeze(db: Tables) -> tuple[Plan, tuple[Prompt, ...]]:
         production = versions.production(db, skill.name)
         wins, losses = duels.record(db, skill.name, production.n)
-        return Plan(
+        seeds = tuple(dict.fromkeys((production.prompt, *guests)))
+        plan = Plan(
             skill=skill,
-            seeds=(production.prompt, *(guest for guest in guests if guest != production.prompt)),
+            seeds=seeds[:room],
             incumbent=production.n,
             strategy=strategy.name,
             profile=strategy.profile_name,
@@ -213,5 +234,6 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> Plan:
             write_rate=rates.write,
             preference=preference_score(wins, losses),
         )
+        return plan, seeds[room:]
 
     return await bench.store.read(freeze)

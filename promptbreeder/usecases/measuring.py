@@ -31,7 +31,9 @@ def stored_gate_accuracy(db: Tables, skill: str, version: int) -> Accuracy | Non
     """Return the latest gate accuracy of a version under its own decoding, if it was ever measured."""
     decoding = versions.get(db, skill, version).prompt.decoding
     found = evaluations.latest(db, skill, version, Split.GATE, decoding=decoding)
-    return None if found is None else accuracy_of(found.scores)
+    if found is None or not found.fingerprint.endswith(skills.get(db, skill).judged):
+        return None
+    return accuracy_of(found.scores)
 
 
 async def gate_evaluation(
@@ -43,13 +45,11 @@ async def gate_evaluation(
         ModelError: if the skill's model cannot be had.
     """
     wanted = decoding or version.prompt.decoding
-    model = await bench.model(skill.model)
+    measured_on = skill.measured_on((await bench.model(skill.model)).fingerprint)
     gate = await bench.store.read(lambda db: examples.of_split(db, skill.name, Split.GATE))
     ids = tuple(example.id for example in gate)
     found = await bench.store.read(
-        lambda db: evaluations.latest(
-            db, skill.name, version.n, Split.GATE, decoding=wanted, fingerprint=model.fingerprint
-        )
+        lambda db: evaluations.latest(db, skill.name, version.n, Split.GATE, decoding=wanted, fingerprint=measured_on)
     )
     if found is not None and found.example_ids == ids:
         return found
@@ -61,7 +61,7 @@ async def gate_evaluation(
         version=version.n,
         split=Split.GATE,
         decoding=wanted,
-        fingerprint=model.fingerprint,
+        fingerprint=measured_on,
         scores=measured.scores,
         example_ids=ids,
         fresh_tokens=measured.fresh_tokens,
@@ -79,7 +79,7 @@ async def prior_of(bench: Workbench, skill: Skill, version: Version, prompt: Pro
         return None
     model = await bench.model(skill.model)
     stored = version.calibration
-    if stored is not None and stored["fingerprint"] == model.fingerprint:
+    if stored is not None and stored["fingerprint"] == skill.measured_on(model.fingerprint):
         return tuple(stored["prior"])
     return await (await bench.evaluator(skill)).prior(prompt, Meter())
 

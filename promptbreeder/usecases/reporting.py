@@ -131,7 +131,7 @@ def report_of(run: runs.Run) -> RunReport:
         best=best,
         baseline=progress.baseline,
         version=result.version if result else None,
-        verdict=(result.verdict if result else run.error or "") + _writer_note(progress),
+        verdict=_sentences(result.verdict if result else run.error or "", _writer_note(progress)),
         calls=used.calls,
         tokens=used.tokens,
         budget_tokens=plan.token_limit,
@@ -181,9 +181,14 @@ def _writer_note(progress: RunProgress) -> str:
     if progress.written < WEAK_WRITER_TEXTS or rejected < WEAK_WRITER_SHARE * progress.written:
         return ""
     return (
-        f" The writer yielded little: {rejected} of {progress.written} texts were rejected. A larger local writer "
+        f"The writer yielded little: {rejected} of {progress.written} texts were rejected. A larger local writer "
         "(PROMPTBREEDER_WRITER) or candidates of your own (evolve_prompt(candidates=[...])) would help."
     )
+
+
+def _sentences(*parts: str) -> str:
+    *heads, last = [part for part in parts if part] or [""]
+    return " ".join([*(head if head.endswith(".") else f"{head}." for head in heads), last])
 
 
 def _eta(status: str, progress: RunProgress, limit: int) -> float | None:

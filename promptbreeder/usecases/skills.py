@@ -6,13 +6,13 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from promptbreeder.errors import InvalidInput
+from promptbreeder.evaluation.metrics import objection_to
 from promptbreeder.prompt import Prompt
 from promptbreeder.requests import Actor, SkillDefinition, explain
 from promptbreeder.results import SkillLine, SkillReport, SplitCounts
 from promptbreeder.skill import MIN_GATE_EXAMPLES, MIN_SEARCH_EXAMPLES, Example, Settings, Skill
 from promptbreeder.store import events, examples, runs, skills, versions
 from promptbreeder.store.tables import Tables
-from promptbreeder.text import normalise
 from promptbreeder.usecases.measuring import stored_gate_accuracy
 from promptbreeder.usecases.workbench import Workbench, iso
 
@@ -27,18 +27,22 @@ async def define_skill(bench: Workbench, definition: SkillDefinition, actor: Act
     Raises:
         InvalidInput: naming what is wrong; nothing is stored then.
     """
-    known = await _find(bench, definition.name)
-    skill = _skill_of(bench, definition, known)
-    given = _checked_examples(skill, definition.examples)
+    known = await bench.store.read(lambda db: skills.find(db, definition.name))
+    model = known.model if known is not None else bench.named(bench.default_model)
     prompt = Prompt(instruction=definition.prompt)
     now = bench.clock()
 
     def store(db: Tables) -> SkillReport:
+        # Looked up anew: another process may have defined the skill in the meantime.
+        known = skills.find(db, definition.name)
+        skill = _skill_of(definition, known, model)
+        _check_examples(skill, [*definition.examples, *examples.all_examples(db, skill.name)])
         if known is None:
             skills.add(db, skill, now=now)
         else:
             skills.update(db, skill)
-        added = examples.add(db, skill, given, now=now)
+        before = len(versions.all_versions(db, skill.name))
+        added = examples.add(db, skill, definition.examples, now=now)
         version = versions.add(
             db,
             skill.name,
@@ -60,7 +64,7 @@ async def define_skill(bench: Workbench, definition: SkillDefinition, actor: Act
                 client=actor.client,
                 data={"examples": added.added},
             )
-        elif added.added:
+        elif changes := _changes(known, skill, added.added, version if version > before else None):
             events.append(
                 db,
                 ts=now,
@@ -68,8 +72,8 @@ async def define_skill(bench: Workbench, definition: SkillDefinition, actor: Act
                 kind="extend",
                 actor=actor.kind,
                 client=actor.client,
-                reason=f"{added.added} examples added",
-                data={"examples": added.added},
+                reason=changes,
+                data={"examples": added.added, "version": version},
             )
         counts = SplitCounts(**{split.value: count for split, count in examples.counts(db, skill.name).items()})
         production = events.production(db, skill.name)
@@ -86,7 +90,7 @@ async def define_skill(bench: Workbench, definition: SkillDefinition, actor: Act
         )
 
     report = await bench.store.write(store)
-    bench.changed("skills", skill.name)
+    bench.changed("skills", definition.name)
     return report
 
 
@@ -116,7 +120,7 @@ async def list_skills(bench: Workbench) -> tuple[SkillLine, ...]:
 
 
 async def export_skill(bench: Workbench, name: str) -> dict[str, object]:
-    """Return the skill with its examples, versions and gate evaluations as one JSON-able object.
+    """Return the skill with its examples, versions and their gate accuracies as one JSON-able object.
 
     Its `name`, `description`, `prompt`, `labels`, `metric`, `settings` and `examples` are a skill file again.
     """
@@ -148,6 +152,7 @@ async def export_skill(bench: Workbench, name: str) -> dict[str, object]:
                     "operator": version.operator,
                     "parents": list(version.parents),
                     "calibration": version.calibration,
+                    "gate": gate.model_dump() if (gate := stored_gate_accuracy(db, name, version.n)) else None,
                     "created_at": iso(version.created_at),
                 }
                 for version in stored
@@ -157,11 +162,7 @@ async def export_skill(bench: Workbench, name: str) -> dict[str, object]:
     return await bench.store.read(look)
 
 
-async def _find(bench: Workbench, name: str) -> Skill | None:
-    return await bench.store.read(lambda db: skills.find(db, name))
-
-
-def _skill_of(bench: Workbench, definition: SkillDefinition, known: Skill | None) -> Skill:
+def _skill_of(definition: SkillDefinition, known: Skill | None, model: str) -> Skill:
     labels = definition.labels or (known.labels if known is not None else ())
     metric = definition.metric or (known.metric if known is not None else "label" if labels else "exact")
     try:
@@ -171,31 +172,38 @@ def _skill_of(bench: Workbench, definition: SkillDefinition, known: Skill | None
             labels=labels,
             metric=metric,
             settings=definition.settings or (known.settings if known is not None else Settings()),
-            model=known.model if known is not None else bench.named(bench.default_model),
+            model=known.model if known is not None else model,
             salt=known.salt if known is not None else definition.salt or secrets.token_hex(8),
         )
     except ValidationError as error:
         raise InvalidInput(explain(error)) from error
 
 
-def _checked_examples(skill: Skill, given: Sequence[Example]) -> Sequence[Example]:
+def _changes(known: Skill, skill: Skill, examples_added: int, new_version: int | None) -> str:
+    """Return in a few words how a known skill was extended; empty where nothing changed."""
+    changes = [f"{examples_added} examples added"] if examples_added else []
+    if new_version is not None:
+        changes.append(f"version {new_version} written")
+    if skill != known:
+        changes.append("definition changed")
+    return ", ".join(changes)
+
+
+def _check_examples(skill: Skill, given: Sequence[Example | examples.StoredExample]) -> None:
     if skill.metric == "preference":
-        return given
+        return
     silent = [example.input for example in given if example.expected is None or not example.expected.strip()]
     if silent:
         raise InvalidInput(
             f"{len(silent)} examples have no `expected` answer, the first {_quote(silent[:1])}; add it, or use metric "
             "'preference' for a skill that is judged by votes alone. Nothing was stored."
         )
-    if skill.metric == "label":
-        labels = {normalise(label) for label in skill.labels}
-        strangers = sorted({e.expected for e in given if e.expected and normalise(e.expected) not in labels})
-        if strangers:
+    for expected in sorted({example.expected for example in given if example.expected}):
+        if (objection := objection_to(skill, expected)) is not None:
             raise InvalidInput(
-                f"examples expect {_quote(strangers[:_SHOWN])}, not among the labels {', '.join(skill.labels)}; "
-                "correct the examples or add the labels. Nothing was stored."
+                f"an example expects {_quote([expected])}, but {objection}; correct the example, or labels and metric. "
+                "Nothing was stored."
             )
-    return given
 
 
 def _warnings(skill: Skill, counts: SplitCounts, contradictions: Sequence[examples.Contradiction]) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """Workbench: what every use case works with, and the models that are open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -58,15 +58,16 @@ class Workbench:
         """Return the full name of the model that `name` (for example `auto`) means now; loads nothing."""
         return self.make_model(name).name
 
-    async def evaluator(self, skill: Skill) -> Evaluator:
-        """Return an evaluator for `skill` on its own model."""
-        search = await self.store.read(lambda db: examples.of_split(db, skill.name, Split.SEARCH))
-        inputs = [example.input for example in search]
+    async def evaluator(self, skill: Skill, calibration: Sequence[Sequence[str]] | None = None) -> Evaluator:
+        """Return an evaluator for `skill` on its own model, by default calibrated on today's search inputs."""
+        if calibration is None:
+            search = await self.store.read(lambda db: examples.of_split(db, skill.name, Split.SEARCH))
+            calibration = in_blocks([example.input for example in search])
         return Evaluator(
             await self.cached(skill.model),
             labels=skill.labels,
             max_answer_tokens=skill.settings.max_answer_tokens,
-            calibration=in_blocks(inputs),
+            calibration=[tuple(block) for block in calibration],
         )
 
     async def cached(self, model: str) -> CachedModel:

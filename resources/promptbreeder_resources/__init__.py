@@ -6,7 +6,7 @@ from promptbreeder.service import Service
 from promptbreeder_resources import history, prompts, runs, skills
 
 
-def register(server: MCPServer[Service]) -> None:
-    """Add all resources to `server`, whose lifespan yields the service."""
+def register(server: MCPServer[Service], service: Service) -> None:
+    """Add all resources to `server`, reading from `service`."""
     for family in (skills, prompts, history, runs):
-        family.register(server)
+        family.register(server, service)

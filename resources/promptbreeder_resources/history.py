@@ -3,13 +3,13 @@
 from mcp.server import MCPServer
 
 from promptbreeder.service import Service
-from promptbreeder_resources.reading import JSON_TYPE, Ctx, as_json, reading, service_of
+from promptbreeder_resources.reading import JSON_TYPE, as_json, reading
 
 PAGE = 50
 _DIGITS = 15
 
 
-def register(server: MCPServer[Service]) -> None:
+def register(server: MCPServer[Service], service: Service) -> None:
     """Add the template."""
 
     @server.resource(
@@ -20,6 +20,6 @@ def register(server: MCPServer[Service]) -> None:
         mime_type=JSON_TYPE,
     )
     @reading
-    async def history(skill: str, ctx: Ctx, before: str = "") -> str:
+    async def history(skill: str, before: str = "") -> str:
         before_id = int(before) if before.isascii() and before.isdigit() and len(before) <= _DIGITS else None
-        return as_json(await service_of(ctx).history(skill, before_id=before_id, limit=PAGE))
+        return as_json(await service.history(skill, before_id=before_id, limit=PAGE))

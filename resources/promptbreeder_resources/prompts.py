@@ -4,12 +4,12 @@ from mcp.server import MCPServer
 
 from promptbreeder.errors import NotFound
 from promptbreeder.service import Service
-from promptbreeder_resources.reading import JSON_TYPE, Ctx, as_json, reading, service_of
+from promptbreeder_resources.reading import JSON_TYPE, as_json, reading
 
 _DIGITS = 7
 
 
-def register(server: MCPServer[Service]) -> None:
+def register(server: MCPServer[Service], service: Service) -> None:
     """Add the templates."""
 
     @server.resource(
@@ -20,8 +20,8 @@ def register(server: MCPServer[Service]) -> None:
         mime_type=JSON_TYPE,
     )
     @reading
-    async def production(skill: str, ctx: Ctx) -> str:
-        return as_json(await service_of(ctx).prompt(skill))
+    async def production(skill: str) -> str:
+        return as_json(await service.prompt(skill))
 
     @server.resource(
         "prompt://{skill}/versions",
@@ -31,8 +31,8 @@ def register(server: MCPServer[Service]) -> None:
         mime_type=JSON_TYPE,
     )
     @reading
-    async def versions(skill: str, ctx: Ctx) -> str:
-        return as_json(await service_of(ctx).versions(skill))
+    async def versions(skill: str) -> str:
+        return as_json(await service.versions(skill))
 
     @server.resource(
         "prompt://{skill}/versions/{n}",
@@ -42,7 +42,7 @@ def register(server: MCPServer[Service]) -> None:
         mime_type=JSON_TYPE,
     )
     @reading
-    async def version(skill: str, n: str, ctx: Ctx) -> str:
+    async def version(skill: str, n: str) -> str:
         if not (n.isascii() and n.isdigit() and len(n) <= _DIGITS):
             raise NotFound(f"{n[:20]!r} is not a version number")
-        return as_json(await service_of(ctx).prompt(skill, int(n)))
+        return as_json(await service.prompt(skill, int(n)))

@@ -3,10 +3,10 @@
 from mcp.server import MCPServer
 
 from promptbreeder.service import Service
-from promptbreeder_resources.reading import JSON_TYPE, Ctx, as_json, reading, service_of
+from promptbreeder_resources.reading import JSON_TYPE, as_json, reading
 
 
-def register(server: MCPServer[Service]) -> None:
+def register(server: MCPServer[Service], service: Service) -> None:
     """Add the template."""
 
     @server.resource(
@@ -17,5 +17,5 @@ def register(server: MCPServer[Service]) -> None:
         mime_type=JSON_TYPE,
     )
     @reading
-    async def run(run_id: str, ctx: Ctx) -> str:
-        return as_json(await service_of(ctx).get_run(run_id))
+    async def run(run_id: str) -> str:
+        return as_json(await service.get_run(run_id))

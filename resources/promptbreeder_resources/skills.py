@@ -3,10 +3,10 @@
 from mcp.server import MCPServer
 
 from promptbreeder.service import Service
-from promptbreeder_resources.reading import JSON_TYPE, Ctx, as_json, reading, service_of
+from promptbreeder_resources.reading import JSON_TYPE, as_json, reading
 
 
-def register(server: MCPServer[Service]) -> None:
+def register(server: MCPServer[Service], service: Service) -> None:
     """Add the index."""
 
     @server.resource(
@@ -17,5 +17,5 @@ def register(server: MCPServer[Service]) -> None:
         mime_type=JSON_TYPE,
     )
     @reading
-    async def index(ctx: Ctx) -> str:
-        return as_json(await service_of(ctx).skills())
+    async def index() -> str:
+        return as_json(await service.skills())

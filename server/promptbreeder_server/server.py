@@ -1,14 +1,14 @@
 """The MCP server: tools and resources over one service."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import metadata
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 from mcp.server import MCPServer
+from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus
-from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated
 from mcp_types import Resource
 
 import promptbreeder_resources
@@ -16,6 +16,7 @@ import promptbreeder_tools
 from promptbreeder.errors import StoreError
 from promptbreeder.service import Change, Service
 from promptbreeder_resources.reading import JSON_TYPE
+from promptbreeder_server.announcing import OPTIONS, Announcer, low_level
 
 _INSTRUCTIONS = (
     "Evolves prompts for small local models and measures them. Usual order: define_skill, evolve_prompt, get_run until "
@@ -27,10 +28,12 @@ _BACKLOG = 256
 class PromptServer(MCPServer[Service]):
     """Lists each skill's production prompt as a resource of its own: some clients never list templates."""
 
-    def __init__(self, service: Service) -> None:
-        """Serve `service`, which is entered for as long as the server runs."""
+    def __init__(self, service: Service, *, on_leaving: Callable[[], None] = lambda: None) -> None:
+        """Serve `service`, entered for as long as the server runs; `on_leaving` is called before it is left."""
         self._service = service
-        self._bus = InMemorySubscriptionBus()
+        self._on_leaving = on_leaving
+        bus = InMemorySubscriptionBus()
+        self._announcer = Announcer(bus)
         super().__init__(
             "promptbreeder-mcp",
             title="PromptBreeder",
@@ -38,10 +41,11 @@ class PromptServer(MCPServer[Service]):
             version=metadata.version("promptbreeder-mcp"),
             log_level="WARNING",
             lifespan=_lifespan,
-            subscriptions=self._bus,
+            subscriptions=bus,
         )
+        self._announcer.install(self)
         promptbreeder_tools.register(self)
-        promptbreeder_resources.register(self)
+        promptbreeder_resources.register(self, service)
 
     async def list_resources(self) -> list[Resource]:
         """Return the static resources and one for each skill."""
@@ -80,22 +84,19 @@ class PromptServer(MCPServer[Service]):
             try:
                 yield service
             finally:
+                self._on_leaving()
                 service.on_change = None
                 group.cancel_scope.cancel()
 
+    async def run_stdio_async(self) -> None:
+        """Serve stdio, declaring to handshake-era clients what is announced to them."""
+        inner = low_level(self)
+        async with stdio_server() as (read_stream, write_stream):
+            await inner.run(read_stream, write_stream, inner.create_initialization_options(OPTIONS))
+
     async def _announce(self, changes: MemoryObjectReceiveStream[Change]) -> None:
         async for change in changes:
-            if change.kind == "skills":
-                await self._bus.publish(ResourcesListChanged())
-                await self._bus.publish(ResourceUpdated("skills://index"))
-            if change.kind in {"skills", "version"}:
-                await self._bus.publish(ResourceUpdated(f"prompt://{change.skill}/versions"))
-            if change.kind == "production":
-                await self._bus.publish(ResourceUpdated(f"prompt://{change.skill}/production"))
-            if change.kind == "run":
-                await self._bus.publish(ResourceUpdated(f"run://{change.run_id}"))
-            else:
-                await self._bus.publish(ResourceUpdated(f"history://{change.skill}"))
+            await self._announcer.announce(change)
 
 
 @asynccontextmanager

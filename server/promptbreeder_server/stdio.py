@@ -1,4 +1,8 @@
-"""Serving over stdio: stdout carries nothing but the protocol, and the end of stdin ends the process."""
+"""Serving over stdio: stdout carries nothing but the protocol, and the end of stdin ends the process.
+
+While it serves, the SDK keeps the protocol on a descriptor of its own and points descriptor 1 at stderr, so whatever
+prints, native code included, misses the wire. What is still buffered when the process ends is never flushed.
+"""
 
 import logging
 import os
@@ -19,13 +23,15 @@ EXIT_SECONDS = 1.5
 def serve(settings: Settings) -> None:
     """Serve until stdin ends or the process is told to stop, and exit."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    # Whatever prints goes to stderr; the SDK writes the protocol to a descriptor of its own.
-    sys.stdout = sys.stderr
     status = 0
     try:
         anyio.run(_serve, settings)
     except KeyboardInterrupt:
         status = 130
+    except Exception:
+        # Said here, since nothing after this prints a traceback.
+        logging.getLogger(__name__).exception("the server ended")
+        status = 1
     finally:
         logging.shutdown()
         # Native code may still be computing in a thread, and an interpreter that ends waits for its threads.
@@ -33,7 +39,7 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings) -> None:
-    server = PromptServer(compose(settings))
+    server = PromptServer(compose(settings), on_leaving=_leave_soon)
     async with anyio.create_task_group() as group:
         group.start_soon(_stop_on_signal, group.cancel_scope)
         try:
@@ -52,5 +58,4 @@ def _leave_soon() -> None:
 async def _stop_on_signal(scope: anyio.CancelScope) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
         async for _ in signals:
-            _leave_soon()
             scope.cancel()

@@ -30,7 +30,7 @@ def edit_demonstrations(unit: Unit, population: Population, context: Context) ->
         return unit
     move = rng.choice(moves)
     if move == "draw":
-        shots = list(draw(context.task, rng.randint(1, context.profile.context_size), rng))
+        shots = list(draw(context.task, rng.choice(even_sizes(context.task, context.profile.context_size)), rng))
     elif move == "add":
         shots.insert(rng.randint(0, len(shots)), fresh[0])
     elif move == "replace":
@@ -42,6 +42,16 @@ def edit_demonstrations(unit: Unit, population: Population, context: Context) ->
     else:
         rng.shuffle(shots)
     return child_of(unit, "demonstrations", unit.prompt.but(demonstrations=tuple(shots)))
+
+
+def even_sizes(task: Task, most: int) -> tuple[int, ...]:
+    """Return the list lengths up to `most` that show every label equally often; without labels all of them.
+
+    One label shown once more than the others is enough to pull a small model's answers to it. Where even one of each
+    is too long, that is the length all the same.
+    """
+    step = len(task.labels) or 1
+    return tuple(range(step, max(most, step) + 1, step))
 
 
 def usable(task: Task) -> tuple[Demonstration, ...]:

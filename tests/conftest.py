@@ -1,0 +1,140 @@
+"""What tests of the whole service share: a ticket skill in a file of its own, and services over it."""
+
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from promptbreeder.models.base import Model
+from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.requests import Actor, SkillDefinition
+from promptbreeder.service import Service, Workbench
+from promptbreeder.store import database as database_module
+from promptbreeder.store.database import Database
+
+LABELS = ("billing", "delivery", "technical")
+_WORDS = {
+    "billing": ("invoice", "refund", "charge"),
+    "delivery": ("parcel", "courier", "doorstep"),
+    "technical": ("crash", "login", "screen"),
+}
+
+
+def ticket(number: int) -> dict[str, str]:
+    """Return one example; neighbours of one label share a word, so that demonstrations help the scripted model."""
+    label = LABELS[number % 3]
+    word, other = _WORDS[label][number // 3 % 3], _WORDS[label][number // 9 % 3]
+    return {"input": f"Ticket {number}: {word}, {other}", "expected": label}
+
+
+def make_service(
+    path: Path, model: Model | None = None, *, hours: float = 0, writer: Model | None = None, **changes: Any
+) -> Service:
+    """Return a service as another process would open it, `hours` from now."""
+    models = {"scripted": model or ScriptedModel(), "writer": writer}
+    fields = {
+        "store": Database(path),
+        "make_model": models.__getitem__,
+        "default_model": "scripted",
+        "default_writer": None if writer is None else "writer",
+        "clock": lambda: time.time() + 3600 * hours,
+        **changes,
+    }
+    return Service(Workbench(**fields))
+
+
+def quickened(connect: Callable[..., Any]) -> Callable[..., Any]:
+    """Return `connect` without waiting for the disk: a test kills processes at most, never the machine."""
+
+    def quick(path: Path, *, read_only: bool = False) -> Any:  # noqa: ANN401  a connection of the store's
+        tables = connect(path, read_only=read_only)
+        tables.conn.execute("PRAGMA synchronous = OFF")
+        return tables
+
+    return quick
+
+
+@pytest.fixture
+def quick_store(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the store not wait for the disk."""
+    monkeypatch.setattr(database_module, "connect", quickened(database_module.connect))
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    """Run async tests on asyncio only, as the server does."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def actor() -> Actor:
+    """Return somebody who asks."""
+    return Actor("human", "test client 1")
+
+
+@pytest.fixture(scope="session")
+def tickets() -> Callable[..., list[dict[str, str]]]:
+    """Return a maker of examples: `count` of them, from number `start` on."""
+    return lambda count, start=0: [ticket(number) for number in range(start, start + count)]
+
+
+@pytest.fixture(scope="session")
+def ticket_skill() -> Callable[..., SkillDefinition]:
+    """Return a maker of a definition of the skill `tickets`, with 90 examples unless told otherwise."""
+
+    def make(**changes: Any) -> SkillDefinition:
+        fields = {
+            "name": "tickets",
+            "description": "Route a support ticket to its queue.",
+            "prompt": "Which queue does this ticket belong to?",
+            "labels": LABELS,
+            "examples": [ticket(number) for number in range(90)],
+            **changes,
+        }
+        return SkillDefinition.parse({name: value for name, value in fields.items() if value is not None})
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def open_service() -> Callable[..., Service]:
+    """Return the maker of services."""
+    return make_service
+
+
+@pytest.fixture(scope="session")
+def _template(
+    tmp_path_factory: pytest.TempPathFactory, ticket_skill: Callable[..., SkillDefinition], actor: Actor
+) -> Path:
+    path = tmp_path_factory.mktemp("template") / "template.db"
+
+    async def define() -> None:
+        async with make_service(path) as service:
+            await service.define_skill(ticket_skill(), actor)
+
+    with pytest.MonkeyPatch.context() as patched:
+        # The same splits in every session: a failure can be repeated.
+        patched.setattr(secrets, "token_hex", lambda _: "salt")
+        anyio.run(define)
+    return path
+
+
+@pytest.fixture
+def copy_of(_template: Path, tmp_path: Path) -> Callable[[str], Path]:
+    """Return a maker of databases that hold the ticket skill, all with the same splits: copies of one file."""
+
+    def copy(name: str) -> Path:
+        return Path(shutil.copy(_template, tmp_path / f"{name}.db"))
+
+    return copy
+
+
+@pytest.fixture
+def database(copy_of: Callable[[str], Path]) -> Path:
+    """Return a database that holds the ticket skill."""
+    return copy_of("promptbreeder")

@@ -1,0 +1,155 @@
+"""The three ways of taking an answer, and prompts of two steps."""
+
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from promptbreeder.errors import InvalidInput
+from promptbreeder.evaluation.cached import CachedModel
+from promptbreeder.evaluation.evaluator import MAX_WORKING_TOKENS, Evaluator
+from promptbreeder.evaluation.meter import Meter
+from promptbreeder.models.base import Block, Choice, Choose, Generate
+from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.prompt import Prompt
+
+pytestmark = pytest.mark.anyio
+LABELS = ("up", "down")
+CALIBRATION = (("c1", "c2"), ("c3", "c4"))
+
+
+class Biased(ScriptedModel):
+    """Prefers `up` by 2 to everything; only `d...` inputs lean towards `down`, by 1; fails on `long...`."""
+
+    async def choose(self, requests: Sequence[Choose]) -> Block[Choice]:
+        """Score by the input's first letter."""
+        self._begin(requests)
+        answers = []
+        for request in requests:
+            text = request.messages[-1].content
+            failed = text.startswith("long")
+            scores = () if failed else (-1.0, -2.0 if text.startswith("d") else -3.0)
+            answers.append(Choice(scores, 0 if failed else 10, failure="too long" if failed else None))
+        return Block(tuple(answers), 4)
+
+
+@pytest.fixture
+def evaluator(cached: Callable[..., CachedModel]) -> Callable[..., Evaluator]:
+    """Return a maker of evaluators for the two labels."""
+
+    def make(model: ScriptedModel, labels: tuple[str, ...] = LABELS) -> Evaluator:
+        return Evaluator(cached(model), labels=labels, max_answer_tokens=5, calibration=CALIBRATION)
+
+    return make
+
+
+async def test_free_decoding_takes_what_is_written(evaluator: Callable[..., Evaluator]) -> None:
+    """Greedily, within the skill's limit, and whatever it is."""
+    model = ScriptedModel(lambda _: "neither up nor down I am afraid")
+    (answer,) = await evaluator(model).answer(Prompt(instruction="?"), ["x"], Meter())
+    assert (answer.text, answer.logprobs, answer.completion_tokens) == ("neither up nor down I", (), 5)
+    request = model.requests[0]
+    assert isinstance(request, Generate)
+    assert (request.sampling.temperature, request.sampling.max_tokens) == (0, 5)
+
+
+async def test_constrained_decoding_takes_the_likeliest_label(evaluator: Callable[..., Evaluator]) -> None:
+    """Nothing but a label can come out, and the raw log-probabilities come with it."""
+    prompt = Prompt(instruction="?", decoding="constrained")
+    answers = await evaluator(Biased()).answer(prompt, ["u", "d", "long"], Meter())
+    assert [answer.text for answer in answers] == ["up", "up", ""]
+    assert answers[1].logprobs == (-1.0, -2.0)
+    assert answers[1].fresh_tokens == 10 - 4
+    assert answers[2].failure == "too long"
+
+
+async def test_calibrated_decoding_subtracts_each_labels_mean(evaluator: Callable[..., Evaluator]) -> None:
+    """The bias that all inputs share goes, and what an input adds to it decides."""
+    model, prompt = Biased(), Prompt(instruction="?", decoding="calibrated")
+    answers = await evaluator(model).answer(prompt, ["u", "d"], Meter())
+    assert [answer.text for answer in answers] == ["up", "down"]
+    assert answers[1].logprobs == (-1.0, -2.0)
+    assert [request.messages[-1].content for request in model.requests] == ["c1", "c2", "u", "d"]
+
+
+async def test_a_stored_prior_is_used_as_it_is(evaluator: Callable[..., Evaluator]) -> None:
+    """A version in production is calibrated once, not at each call."""
+    model, prompt = Biased(), Prompt(instruction="?", decoding="calibrated")
+    answers = await evaluator(model).answer(prompt, ["u", "d"], Meter(), prior=(0.0, -5.0))
+    assert [answer.text for answer in answers] == ["down", "down"]
+    assert model.calls == 1
+
+
+async def test_constrained_decoding_ignores_a_prior(evaluator: Callable[..., Evaluator]) -> None:
+    """What was measured as constrained must be executed so."""
+    prompt = Prompt(instruction="?", decoding="constrained")
+    (answer,) = await evaluator(Biased()).answer(prompt, ["d"], Meter(), prior=(0.0, -5.0))
+    assert answer.text == "up"
+
+
+async def test_the_prior_of_a_kept_prompt_is_the_mean_over_all_calibration_inputs(
+    cached: Callable[..., CachedModel],
+) -> None:
+    """Blocks of unequal length count by item, and failed items not at all."""
+    uneven = Evaluator(cached(Biased()), labels=LABELS, max_answer_tokens=5, calibration=[("u", "long", "u"), ("d",)])
+    prompt = Prompt(instruction="?", decoding="calibrated")
+    assert await uneven.prior(prompt, Meter()) == pytest.approx((-1.0, (-3 - 3 - 2) / 3))
+
+
+async def test_without_calibration_inputs_nothing_is_subtracted(cached: Callable[..., CachedModel]) -> None:
+    """A skill of few examples can still be run."""
+    bare = Evaluator(cached(Biased()), labels=LABELS, max_answer_tokens=5, calibration=())
+    prompt = Prompt(instruction="?", decoding="calibrated")
+    assert await bare.prior(prompt, Meter()) == (0.0, 0.0)
+    assert (await bare.answer(prompt, ["d"], Meter()))[0].text == "up"
+
+
+async def test_calibrating_on_a_block_that_is_measured_costs_nothing_extra(evaluator: Callable[..., Evaluator]) -> None:
+    """The first search block is both: its raw log-probabilities are charged once."""
+    meter = Meter()
+    await evaluator(Biased()).answer(Prompt(instruction="?", decoding="calibrated"), CALIBRATION[0], meter)
+    assert meter.used.calls == 2
+
+
+@pytest.mark.parametrize("decoding", ["constrained", "calibrated"])
+async def test_choosing_needs_labels(evaluator: Callable[..., Evaluator], decoding: str) -> None:
+    """A prompt from elsewhere may ask for what this skill has not."""
+    with pytest.raises(InvalidInput, match="needs labels"):
+        await evaluator(Biased(), labels=()).answer(Prompt(instruction="?", decoding=decoding), ["x"], Meter())
+
+
+async def test_a_prompt_of_two_steps_makes_two_calls_and_pays_for_both(evaluator: Callable[..., Evaluator]) -> None:
+    """The second call reads the working-out of the first and turns it into the answer (PromptBreeder, section 3)."""
+
+    def answer(request: Generate) -> str:
+        return "so it is down" if request.messages[-1].content == "Therefore:" else "it falls and falls"
+
+    model, meter = ScriptedModel(answer), Meter()
+    prompt = Prompt(instruction="Think.", second_instruction="Therefore:")
+    (given,) = await evaluator(model).answer(prompt, ["stone"], meter)
+    first, second = model.requests
+    assert (given.text, given.working) == ("so it is down", "it falls and falls")
+    assert meter.used.calls == len(model.requests) == 2
+    assert isinstance(first, Generate)
+    assert first.sampling.max_tokens == MAX_WORKING_TOKENS
+    assert [message.content for message in second.messages] == ["Think.", "stone", "it falls and falls", "Therefore:"]
+    assert given.completion_tokens == 4 + 4
+    assert given.prompt_tokens == meter.used.prompt_tokens
+    # Of the second prompt only what came after the first is read anew.
+    assert given.fresh_tokens == 1 + (len("it falls and falls Therefore:".split()) + 2)
+
+
+async def test_the_answer_of_two_steps_can_be_constrained(evaluator: Callable[..., Evaluator]) -> None:
+    """The working-out is free, the answer is a label."""
+    model = Biased(lambda _: "hm")
+    prompt = Prompt(instruction="Think.", second_instruction="dear me:", decoding="constrained")
+    (answer,) = await evaluator(model).answer(prompt, ["x"], Meter())
+    assert (answer.text, answer.working, answer.logprobs) == ("up", "hm", (-1.0, -2.0))
+
+
+async def test_a_failed_item_is_a_failed_answer_and_not_an_error(evaluator: Callable[..., Evaluator]) -> None:
+    """One over-long input must not end a run; the others of its block are answered."""
+    long = "word " * 5_000
+    for prompt in (Prompt(instruction="?"), Prompt(instruction="?", second_instruction="So:")):
+        good, bad = await evaluator(ScriptedModel(lambda _: "up")).answer(prompt, ["x", long], Meter())
+        assert (good.text, good.failure) == ("up", None)
+        assert (bad.text, "tokens" in (bad.failure or "")) == ("", True)

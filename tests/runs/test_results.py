@@ -1,0 +1,229 @@
+"""What a run brings: a version with its evidence, or an honest reason why there is none; within its budget."""
+
+import itertools
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from promptbreeder.errors import Conflict, InvalidInput, ModelCrashed
+from promptbreeder.models.base import Generate
+from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.prompt import Prompt
+from promptbreeder.requests import BUDGET_TOKENS
+from promptbreeder.service import Service
+from promptbreeder.usecases.evolving import TOKENS_PER_CALL
+
+pytestmark = pytest.mark.anyio
+_NUMBERS = itertools.count()
+GUEST = "Name the one queue that this customer's ticket should go to."
+MORE_GUESTS = tuple(f"Say which of the queues takes care of this, as clerk {number} would." for number in range(5))
+
+
+async def test_a_finished_run_makes_a_version_with_its_evidence(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """The winner is a version of its own, beside production, and its gate accuracy needs no new measurement."""
+    model = ScriptedModel()
+    async with open_service(database, model) as service:
+        report = await evolve(service)
+        assert report.status == "finished"
+        assert report.version == 2
+        assert report.best is not None
+        assert report.best.search_score > (report.baseline or 0)
+        asked = len(model.requests)
+        evolved = (await service.skills())[0]
+        view = await service.prompt("tickets", 2)
+        fitness = (await service.fitness("tickets", 2)).version
+        lineage = await service.lineage(report.run_id)
+    assert (evolved.production, evolved.versions, evolved.run) == (1, 2, None)
+    assert (view.origin, view.parents, view.run_id) == ("evolved", (1,), report.run_id)
+    assert lineage
+    assert fitness is not None
+    assert fitness.gate is not None
+    assert f"gate accuracy {fitness.production_gate} -> {fitness.gate}" in report.verdict
+    # Only free decoding, which the run did not need, is measured now.
+    assert all(isinstance(request, Generate) for request in model.requests[asked:])
+
+
+async def test_a_run_that_finds_nothing_better_makes_no_version(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """Where no prompt changes the answers there is no winner, and the report says so."""
+    async with open_service(database, _always("billing")) as service:
+        report = await evolve(service)
+    assert report.status == "finished"
+    assert report.version is None
+    assert report.verdict.startswith("No improvement found")
+
+
+def _always(label: str) -> ScriptedModel:
+    """Return a model that gives one answer to everything, whatever it is shown."""
+
+    class Stubborn(ScriptedModel):
+        async def choose(self, requests: Any) -> Any:  # noqa: ANN401  as the base class
+            block = await super().choose(requests)
+            scores = tuple(0.0 if option == label else -1.0 for option in requests[0].options)
+            return type(block)(
+                tuple(type(answer)(scores, answer.prompt_tokens) for answer in block.answers), block.prefix_tokens
+            )
+
+    return Stubborn(lambda _: label)
+
+
+@given(budget=st.integers(BUDGET_TOKENS[0], 14_000), seed=st.integers(0, 3))
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+async def test_no_run_spends_more_than_its_budget(  # noqa: PLR0917  fixtures
+    budget: int,
+    seed: int,
+    copy_of: Callable[[str], Path],
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    entries: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    """Whatever the budget, tokens and calls stay within it, the run ends by itself, and says what it found."""
+    path, model = copy_of(f"budget-{next(_NUMBERS)}"), ScriptedModel()
+    async with open_service(path, model) as service:
+        report = await evolve(service, budget_tokens=budget, seed=seed, generations=20)
+    used = [entry["usage"] for entry in entries(path)]
+    assert report.status == "finished"
+    assert report.verdict
+    assert sum(usage["prompt_tokens"] + usage["completion_tokens"] for usage in used) == report.tokens <= budget
+    assert len(model.requests) <= sum(usage["calls"] for usage in used) <= budget // TOKENS_PER_CALL
+
+
+async def test_candidates_enter_a_paused_run_once(
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    entries: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    """What is handed in is measured, and a second stop right after its arrival does not bring it twice."""
+    guest = Prompt(instruction=GUEST, decoding="calibrated")
+    async with open_service(database, ScriptedModel(fail_at={4: ModelCrashed("gone")})) as service:
+        run = await evolve(service, generations=4)
+
+    async def resumed(model: ScriptedModel, **changes: Any) -> str:  # noqa: ANN401
+        async with open_service(database, model) as service:
+            return (await evolve(service, run_id=run.run_id, **changes)).status
+
+    status, candidates = "paused", {"candidates": [GUEST, GUEST]}
+    for _ in range(60):
+        # Two calls at a time, so that it stops again soon after the arrival.
+        status = await resumed(ScriptedModel(fail_at={3: ModelCrashed("gone")}), **candidates)
+        candidates = {}
+        if status == "finished":
+            break
+    assert status == "finished"
+    arrived = [prompt for entry in entries(database) for prompt in entry["answer"].get("prompts", ())]
+    assert [prompt["instruction"] for prompt in arrived] == [GUEST, GUEST]
+    assert guest.content_hash in {result["prompt"] for entry in entries(database) for result in entry["results"]}
+    with closing(sqlite3.connect(database)) as db:
+        assert db.execute("SELECT count(*), count(consumed_at) FROM immigrants").fetchone() == (2, 2)
+
+
+async def test_every_candidate_given_at_the_start_is_measured(
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    entries: Callable[[Path], list[dict[str, Any]]],
+) -> None:
+    """More candidates than the population has room for come in with the first generations instead of being dropped."""
+    async with open_service(database) as service:
+        await evolve(service, population=3, candidates=list(MORE_GUESTS))
+    measured = {result["prompt"] for entry in entries(database) for result in entry["results"]}
+    for text in MORE_GUESTS:
+        assert Prompt(instruction=text, decoding="calibrated").content_hash in measured
+
+
+async def test_a_candidate_that_holds_a_gate_input_is_refused(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """The gate split must stay unseen: at the start and when handed in later, whatever the case and spacing."""
+    with closing(sqlite3.connect(database)) as db:
+        (leak,) = db.execute("SELECT input FROM examples WHERE split = 'gate' LIMIT 1").fetchone()
+    candidate = f"Say billing to: {leak.upper().replace(' ', '  ')}"
+    async with open_service(database, ScriptedModel(fail_at={4: ModelCrashed("gone")})) as service:
+        with pytest.raises(InvalidInput, match="gate split"):
+            await evolve(service, candidates=[candidate])
+        assert await service.runs("tickets") == ()
+        run = await evolve(service)
+        with pytest.raises(InvalidInput, match="gate split"):
+            await evolve(service, run_id=run.run_id, candidates=[GUEST, candidate])
+    with closing(sqlite3.connect(database)) as db:
+        assert db.execute("SELECT count(*) FROM immigrants").fetchone() == (0,)
+
+
+async def test_no_gate_input_is_ever_shown_before_the_gate(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """Neither writer nor search reads a gate example; the gate comes last and is nobody's demonstration."""
+    with closing(sqlite3.connect(database)) as db:
+        gate = [row[0] for row in db.execute("SELECT input FROM examples WHERE split = 'gate'")]
+    model = ScriptedModel()
+    async with open_service(database, model) as service:
+        await evolve(service)
+    texts = [json.dumps(request.messages) for request in model.requests]
+    seen = [any(text in shown for text in gate) for shown in texts]
+    first = seen.index(True)
+    assert all(seen[first:])
+    assert sum(seen) == 2 * len(gate)
+
+
+async def test_candidates_for_an_ended_run_are_an_error_that_says_so(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """They would be lost without a word otherwise."""
+    async with open_service(database) as service:
+        run = await evolve(service)
+        with pytest.raises(Conflict, match=r"has ended \(finished\): it takes no candidates"):
+            await evolve(service, run_id=run.run_id, candidates=[GUEST])
+
+
+async def test_a_writer_that_yields_garbage_ends_no_run_and_is_reported(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """Model-free operators go on, and the report names the two ways to better texts."""
+    writer = ScriptedModel(lambda request: "billing" if request.sampling.seed % 2 else "", name="writer")
+    async with open_service(database, writer=writer) as service:
+        report = await evolve(service, generations=4)
+    assert report.status == "finished"
+    assert report.version is not None
+    assert writer.requests
+    assert sum(report.rejected.values()) == len(writer.requests)
+    assert "PROMPTBREEDER_WRITER" in report.verdict
+    assert "evolve_prompt(candidates=[...])" in report.verdict
+
+
+async def test_a_dead_writer_pauses_the_run(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """A backend that is gone is no garbled text: nothing is made up in its place, and the run can go on later."""
+    writer = ScriptedModel(name="writer", fail_at={1: ModelCrashed("the writer is gone")})
+    async with open_service(database, writer=writer) as service:
+        run = await evolve(service)
+        assert run.status == "paused"
+        assert "the writer is gone" in run.verdict
+        assert (await evolve(service, run_id=run.run_id)).status == "finished"
+
+
+async def test_a_defect_ends_one_run_and_not_the_service(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """An unforeseen error is written into the run; the process and its other runs live on."""
+
+    def broken(_: Generate) -> str:
+        raise ZeroDivisionError
+
+    writer = ScriptedModel(broken, name="writer")
+    async with open_service(database, writer=writer) as service:
+        report = await evolve(service)
+        assert report.status == "failed"
+        assert "doctor" in report.verdict
+        assert (await service.run_skill("tickets", "invoice and refund")).version == 1

@@ -1,0 +1,173 @@
+"""One run, several processes: joining, taking over, cancelling, and what an owner may still write that is none."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from promptbreeder.errors import Conflict, InvalidInput, ModelCrashed, NotFound
+from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.requests import Actor, EvolveRequest
+from promptbreeder.results import RunReport
+from promptbreeder.runs import engine
+from promptbreeder.service import Service
+from promptbreeder.usecases import evolving
+
+pytestmark = pytest.mark.anyio
+DEADLINE = 30
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(engine, "POLL_SECONDS", 0.01)
+    monkeypatch.setattr(evolving, "PROGRESS_SECONDS", 0.01)
+
+
+async def test_an_owner_that_lost_its_lease_writes_nothing_more(  # noqa: PLR0917  fixtures
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    held_model: Callable[[int], Any],
+    everything: Callable[[Path], list[str]],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A process that slept beyond its lease wakes up to a run that another one has finished, and leaves it alone."""
+    asleep = held_model(4)
+    async with open_service(database, asleep) as late:
+        run = await evolve(late, wait=0)
+        await asleep.reached.wait()
+        async with open_service(database, hours=1) as quick:
+            assert (await evolve(quick, run_id=run.run_id)).status == "finished"
+        after = everything(database)
+        asleep.release.set()
+        await late.engine.wait(run.run_id)
+        assert everything(database) == after
+    assert everything(database) == after
+    assert "was taken over" in caplog.text
+
+
+@pytest.mark.parametrize("hold_at", [1, 5])
+async def test_any_process_can_cancel_a_run(
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    held_model: Callable[[int], Any],
+    actor: Actor,
+    *,
+    hold_at: int,
+) -> None:
+    """The owner notices although its model is busy, and concludes with what was measured so far."""
+    model = held_model(hold_at)
+    async with open_service(database, model) as owner, open_service(database) as other:
+        run = await evolve(owner, wait=0)
+        await model.reached.wait()
+        await other.cancel_run(run.run_id, actor)
+        with anyio.fail_after(DEADLINE):
+            await owner.engine.wait(run.run_id)
+        report = await other.get_run(run.run_id)
+        assert report.status == "cancelled"
+        assert report.verdict
+        assert (await other.history("tickets", limit=1))[0].kind == "evolved"
+        with pytest.raises(Conflict, match="already ended"):
+            await other.cancel_run(run.run_id, actor)
+
+
+async def test_a_run_that_nobody_drives_is_cancelled_at_once(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any], actor: Actor
+) -> None:
+    """There is nobody to wait for; afterwards a new run can begin."""
+    async with open_service(database, ScriptedModel(fail_at={4: ModelCrashed("gone")})) as service:
+        run = await evolve(service)
+        assert (await service.cancel_run(run.run_id, actor)).status == "cancelled"
+        again = await evolve(service)
+    assert again.run_id != run.run_id
+    assert again.status == "finished"
+
+
+async def test_the_same_arguments_join_the_run_and_others_are_a_conflict(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any], held_model: Callable[[int], Any]
+) -> None:
+    """Asking twice does not spend twice; asking for something else while a run is going on is told what to do."""
+    model = held_model(4)
+    async with open_service(database, model) as service, open_service(database) as other:
+        run = await evolve(service, wait=0)
+        await model.reached.wait()
+        for follower in (service, other):
+            assert (await evolve(follower, wait=0)).run_id == run.run_id
+            with pytest.raises(Conflict, match=f"cancel_run.*{run.run_id}.*same arguments"):
+                await evolve(follower, wait=0, seed=2)
+        model.release.set()
+        assert (await evolve(service)).status == "finished"
+
+
+async def test_calls_at_the_same_moment_start_one_run(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """A client that repeats its request must not be told that another process drives the run."""
+    reports: list[RunReport] = []
+
+    async def ask(service: Service) -> None:
+        reports.append(await evolve(service))
+
+    async with open_service(database) as one, open_service(database) as two, anyio.create_task_group() as group:
+        for service in (one, one, two, two):
+            group.start_soon(ask, service)
+    assert len(reports) == 4
+    assert len({report.run_id for report in reports}) == 1
+
+
+async def test_calls_at_the_same_moment_resume_one_run(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """Two that take the run over together: one drives it, the other follows."""
+    async with open_service(database, ScriptedModel(fail_at={4: ModelCrashed("gone")})) as service:
+        run = await evolve(service)
+        reports: list[RunReport] = []
+
+        async def ask() -> None:
+            reports.append(await evolve(service, run_id=run.run_id))
+
+        async with anyio.create_task_group() as group:
+            group.start_soon(ask)
+            group.start_soon(ask)
+    assert [report.status for report in reports] == ["finished"] * 2
+
+
+async def test_a_run_is_told_of_while_it_goes_on(
+    database: Path, open_service: Callable[..., Service], held_model: Callable[[int], Any], actor: Actor
+) -> None:
+    """Waiting ends with the time that was given for it, and the report says how to follow the run."""
+    model, told = held_model(5), []
+    request = EvolveRequest(skill="tickets", generations=2, population=6)
+    async with open_service(database, model) as service:
+        first = await service.evolve(request, actor, wait_seconds=0)
+        await model.reached.wait()
+        going = await service.get_run(first.run_id)
+        model.release.set()
+
+        async def tell(report: RunReport) -> None:
+            told.append(report.status)
+
+        await service.get_run(first.run_id, wait_seconds=DEADLINE, on_progress=tell)
+        ended = await service.get_run(first.run_id)
+    assert going.status == "running"
+    assert going.baseline is not None
+    assert f"get_run('{first.run_id}')" in going.next_step
+    assert told[-1] == ended.status == "finished"
+    assert 0 < going.tokens < ended.tokens
+
+
+async def test_a_run_belongs_to_its_skill(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """A run id that is unknown, or another skill's, is refused by name."""
+    async with open_service(database, ScriptedModel(fail_at={1: ModelCrashed("gone")})) as service:
+        run = await evolve(service)
+        with pytest.raises(InvalidInput, match="belongs to skill 'tickets', not 'others'"):
+            await evolve(service, run_id=run.run_id, skill="others")
+        with pytest.raises(NotFound, match="no run 'r-nothing'"):
+            await evolve(service, run_id="r-nothing")
+        with pytest.raises(InvalidInput, match="lone surrogates"):
+            await service.get_run("\udcff\0")

@@ -1,0 +1,153 @@
+"""Duels and votes: one vote for each duel, counted for whichever side it was cast for."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from promptbreeder.errors import Conflict, NotFound
+from promptbreeder.store import duels
+from promptbreeder.store.duels import Choice, Duel, Tally, Voter
+from promptbreeder.store.tables import Tables
+
+_SKILL = "ticket-route"
+
+
+def _duel(db: Tables, duel_id: str, a: int, b: int, *, skill: str = _SKILL, text: str = "Parcel?") -> Duel:
+    duel = Duel(duel_id, skill, a, b, text, "billing", "delivery", created_at=0.0, expires_at=100.0)
+    duels.create(db, duel)
+    return duel
+
+
+def _vote(db: Tables, duel_id: str, choice: Choice, *, voter: Voter = "human", now: float = 1.0) -> None:
+    duels.vote(db, duel_id, choice, voter=voter, client="test", comment="better", now=now)
+
+
+def test_a_duel_comes_back_as_it_was_shown(stocked: Tables) -> None:
+    """The order too: a vote for A means nothing without it."""
+    duel = _duel(stocked, "d-1", 2, 1)
+    assert duels.get(stocked, "d-1") == duel
+    with pytest.raises(NotFound, match="compare_prompts"):
+        duels.get(stocked, "d-2")
+
+
+@pytest.mark.parametrize("second", ["A", "B", "tie"])
+def test_a_duel_has_one_vote(stocked: Tables, second: Choice) -> None:
+    """A replayed or changed vote is refused, naming the one that counts, and changes nothing."""
+    _duel(stocked, "d-1", 1, 2)
+    _vote(stocked, "d-1", "A")
+    before = duels.tally(stocked, _SKILL, challenger=2, incumbent=1)
+    with pytest.raises(Conflict, match=r"vote already \(A\)"):
+        _vote(stocked, "d-1", second, voter="assistant", now=2.0)
+    assert duels.tally(stocked, _SKILL, challenger=2, incumbent=1) == before == Tally(0, 1, 0, 1, 0)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE votes SET choice = 'B'", "DELETE FROM votes"])
+def test_a_vote_cannot_be_changed_or_removed(stocked: Tables, statement: str) -> None:
+    """By no statement of ours."""
+    _duel(stocked, "d-1", 1, 2)
+    _vote(stocked, "d-1", "A")
+    with pytest.raises(sqlite3.IntegrityError, match="votes never change"):
+        stocked.execute(statement)
+
+
+def test_an_expired_duel_takes_no_vote(stocked: Tables) -> None:
+    """Up to its last moment it does."""
+    for duel_id in ("d-1", "d-2"):
+        _duel(stocked, duel_id, 1, 2)
+    _vote(stocked, "d-1", "B", now=100.0)
+    with pytest.raises(Conflict, match="expired"):
+        _vote(stocked, "d-2", "B", now=100.1)
+    assert duels.tally(stocked, _SKILL, challenger=2, incumbent=1).wins == 1
+
+
+def test_a_vote_for_no_duel_is_refused(stocked: Tables) -> None:
+    """An invented id stores nothing."""
+    with pytest.raises(NotFound):
+        _vote(stocked, "d-9", "A")
+    assert stocked.table("votes").count == 0
+
+
+def test_an_unknown_choice_or_voter_is_refused_by_the_table(stocked: Tables) -> None:
+    """What is counted later is one of the known words."""
+    _duel(stocked, "d-1", 1, 2)
+    choice: Any = "C"
+    voter: Any = "robot"
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        _vote(stocked, "d-1", choice)
+    with pytest.raises(sqlite3.IntegrityError, match="CHECK"):
+        _vote(stocked, "d-1", "A", voter=voter)
+
+
+def test_votes_between_other_versions_or_in_other_skills_do_not_count(
+    stocked: Tables, stock: Callable[..., None]
+) -> None:
+    """Evidence for one pair is evidence for that pair; a version's record takes in all its opponents."""
+    stock(stocked, "other")
+    _duel(stocked, "d-1", 1, 2)
+    _duel(stocked, "d-2", 3, 2)
+    _duel(stocked, "d-3", 1, 2, skill="other")
+    for duel_id in ("d-1", "d-2", "d-3"):
+        _vote(stocked, duel_id, "B")
+    assert duels.tally(stocked, _SKILL, challenger=2, incumbent=1) == Tally(1, 0, 0, 1, 0)
+    assert duels.record(stocked, _SKILL, 2) == (2, 0)
+    assert duels.record(stocked, _SKILL, 3) == (0, 1)
+    assert duels.record(stocked, _SKILL, 4) == (0, 0)
+
+
+def test_inputs_that_were_shown_are_known(stocked: Tables, stock: Callable[..., None]) -> None:
+    """Voted on or not; of this skill."""
+    stock(stocked, "other")
+    for number, (skill, text) in enumerate([(_SKILL, "x"), (_SKILL, "y"), (_SKILL, "x"), ("other", "z")]):
+        _duel(stocked, str(number), 1, 2, skill=skill, text=text)
+    assert duels.inputs(stocked, _SKILL) == {"x", "y"}
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.permutations([1, 2, 3]),
+            st.sampled_from(["A", "B", "tie", None]),
+            st.sampled_from(["human", "assistant"]),
+        ),
+        max_size=10,
+    )
+)
+@settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_tallies_agree_with_a_count_by_hand(
+    scratch: Callable[[], AbstractContextManager[Tables]],
+    stock: Callable[..., None],
+    shown: list[tuple[list[int], Choice | None, Voter]],
+) -> None:
+    """Whichever stood as A, ties won by nobody, duels without a vote not counted; the other side sees the mirror."""
+    with scratch() as db:
+        stock(db)
+        wins = {(one, two): 0 for one in (1, 2, 3) for two in (1, 2, 3)}
+        ties, voters = [], []
+        for number, ((a, b, _), choice, voter) in enumerate(shown):
+            _duel(db, str(number), a, b)
+            if choice is None:
+                continue
+            _vote(db, str(number), choice, voter=voter)
+            voters.append(({a, b}, voter))
+            if choice == "tie":
+                ties.append({a, b})
+            else:
+                wins[(a, b) if choice == "A" else (b, a)] += 1
+        for one, two in ((1, 2), (2, 1), (3, 1), (2, 3)):
+            pair = {one, two}
+            assert duels.tally(db, _SKILL, challenger=one, incumbent=two) == Tally(
+                wins=wins[one, two],
+                losses=wins[two, one],
+                ties=ties.count(pair),
+                human=voters.count((pair, "human")),
+                assistant=voters.count((pair, "assistant")),
+            )
+        for one in (1, 2, 3):
+            won = sum(count for (winner, _), count in wins.items() if winner == one)
+            lost = sum(count for (_, loser), count in wins.items() if loser == one)
+            assert duels.record(db, _SKILL, one) == (won, lost)

@@ -1,0 +1,79 @@
+"""Evaluations: one for each version, split, decoding and model."""
+
+import sqlite3
+from dataclasses import replace
+
+import pytest
+
+from promptbreeder.prompt import Decoding
+from promptbreeder.skill import Split
+from promptbreeder.store import evaluations
+from promptbreeder.store.evaluations import Evaluation
+from promptbreeder.store.tables import Tables
+
+_ONE = Evaluation(
+    skill="ticket-route",
+    version=1,
+    split=Split.GATE,
+    decoding=Decoding.CONSTRAINED,
+    fingerprint="model-1",
+    scores=(1.0, 0.0, 1 / 3),
+    example_ids=(3, 1, 2),
+    fresh_tokens=10,
+    completion_tokens=3,
+    unparsable=1,
+    created_at=5.0,
+)
+
+
+def _latest(db: Tables, like: Evaluation, fingerprint: str | None = None) -> Evaluation | None:
+    return evaluations.latest(db, like.skill, like.version, like.split, decoding=like.decoding, fingerprint=fingerprint)
+
+
+def test_an_evaluation_comes_back_exactly(stocked: Tables) -> None:
+    """Scores stay paired with their examples, to the last bit."""
+    evaluations.put(stocked, _ONE)
+    assert _latest(stocked, _ONE) == _ONE
+
+
+def test_a_repeated_evaluation_takes_the_place_of_the_earlier(stocked: Tables) -> None:
+    """Every part of it: scores of one measurement never stand beside the ids of another."""
+    again = replace(
+        _ONE, scores=(0.5,), example_ids=(9,), fresh_tokens=1, completion_tokens=2, unparsable=0, created_at=6.0
+    )
+    evaluations.put(stocked, _ONE)
+    evaluations.put(stocked, again)
+    assert _latest(stocked, _ONE) == again
+    assert stocked.table("evaluations").count == 1
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        replace(_ONE, version=2, scores=(0.0,)),
+        replace(_ONE, split=Split.SEARCH, scores=(0.0,)),
+        replace(_ONE, decoding=Decoding.FREE, scores=(0.0,)),
+    ],
+)
+def test_measurements_of_something_else_are_not_mixed_up(stocked: Tables, other: Evaluation) -> None:
+    """Another version, split or way of decoding is another evaluation."""
+    evaluations.put(stocked, _ONE)
+    assert _latest(stocked, other) is None
+    evaluations.put(stocked, other)
+    assert (_latest(stocked, _ONE), _latest(stocked, other)) == (_ONE, other)
+
+
+def test_the_newest_is_found_on_any_model_or_on_the_one_that_is_named(stocked: Tables) -> None:
+    """Measurements on different models are never compared."""
+    newer = replace(_ONE, fingerprint="model-2", created_at=9.0)
+    evaluations.put(stocked, newer)
+    evaluations.put(stocked, _ONE)
+    assert _latest(stocked, _ONE) == newer
+    assert _latest(stocked, _ONE, "model-1") == _ONE
+    assert _latest(stocked, _ONE, "model-3") is None
+
+
+def test_an_evaluation_of_no_version_is_refused(stocked: Tables) -> None:
+    """Evidence is about something that is there."""
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        evaluations.put(stocked, replace(_ONE, version=99))

@@ -1,0 +1,146 @@
+"""Examples: kept once, split by content, and never rewritten."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from promptbreeder.skill import Example, Skill, Split
+from promptbreeder.store import examples
+from promptbreeder.store.examples import Added, Contradiction
+from promptbreeder.store.tables import Tables
+
+
+def _many(count: int, *, expected: str | None = "billing") -> list[Example]:
+    return [Example(input=f"Ticket {number}", expected=expected) for number in range(count)]
+
+
+def test_each_example_is_in_the_split_that_its_content_decides(stocked: Tables, skill: Skill) -> None:
+    """The three splits share out all examples, and counts agree with what is there."""
+    given = _many(60)
+    assert examples.add(stocked, skill, given, now=1.0) == Added(60, 0, ())
+    for split in Split:
+        stored = examples.of_split(stocked, skill.name, split)
+        assert {example.input for example in stored} == {e.input for e in given if skill.split_of(e) is split}
+        assert {example.split for example in stored} == {split}
+        assert examples.counts(stocked, skill.name)[split] == len(stored) > 0
+    assert [example.input for example in examples.all_examples(stocked, skill.name)] == [e.input for e in given]
+
+
+def test_a_split_does_not_depend_on_when_or_with_what_an_example_came(
+    stocked: Tables, stock: Callable[..., None], skill: Skill
+) -> None:
+    """Nothing moves from the gate to where a writer sees it because more examples arrive, in whatever order."""
+    other = skill.model_copy(update={"name": "other"})
+    stock(stocked, "other")
+    examples.add(stocked, skill, _many(40), now=1.0)
+    for example in reversed(_many(40)):
+        examples.add(stocked, other, [example], now=2.0)
+    for split in Split:
+        one, two = (examples.of_split(stocked, name, split) for name in (skill.name, "other"))
+        assert [example.input for example in one] == [example.input for example in two]
+
+
+def test_a_split_named_by_hand_is_kept(stocked: Tables, skill: Skill) -> None:
+    """An imported benchmark brings its own."""
+    examples.add(stocked, skill, [e.model_copy(update={"split": Split.TRAIN}) for e in _many(12)], now=1.0)
+    assert examples.counts(stocked, skill.name) == {Split.TRAIN: 12}
+
+
+def test_the_same_input_in_other_dress_is_a_duplicate(stocked: Tables, skill: Skill) -> None:
+    """Case and white space do not make a new example that could land in another split; within a batch or later."""
+    first = Example(input="Where is my parcel?", expected="delivery")
+    again = [Example(input=text, expected="delivery") for text in ("where  is my PARCEL?", " Where is my parcel?\n")]
+    assert examples.add(stocked, skill, [first, again[0]], now=1.0) == Added(1, 1, ())
+    assert examples.add(stocked, skill, again, now=2.0) == Added(0, 2, ())
+    assert [example.input for example in examples.all_examples(stocked, skill.name)] == [first.input]
+
+
+@pytest.mark.parametrize(("kept", "given"), [("delivery", "billing"), ("delivery", None), (None, "delivery")])
+def test_a_contradiction_is_told_and_the_stored_answer_kept(
+    stocked: Tables, skill: Skill, kept: str | None, given: str | None
+) -> None:
+    """The truth that measurements were made with does not change under them."""
+    examples.add(stocked, skill, [Example(input="Parcel?", expected=kept)], now=1.0)
+    report = examples.add(stocked, skill, [Example(input="PARCEL?", expected=given)], now=2.0)
+    assert report == Added(0, 1, (Contradiction("PARCEL?", kept, given),))
+    (stored,) = examples.all_examples(stocked, skill.name)
+    assert (stored.input, stored.expected) == ("Parcel?", kept)
+
+
+def test_a_contradiction_within_one_batch_keeps_the_first(stocked: Tables, skill: Skill) -> None:
+    """As if they had come one after the other."""
+    both = [Example(input="Parcel?", expected=answer) for answer in ("delivery", "billing")]
+    assert examples.add(stocked, skill, both, now=1.0) == Added(
+        1, 1, (Contradiction("Parcel?", "delivery", "billing"),)
+    )
+    assert [e.expected for e in examples.all_examples(stocked, skill.name)] == ["delivery"]
+
+
+def test_skills_do_not_share_examples(stocked: Tables, stock: Callable[..., None], skill: Skill) -> None:
+    """The same input may have another answer elsewhere."""
+    stock(stocked, "other")
+    other = skill.model_copy(update={"name": "other"})
+    examples.add(stocked, skill, [Example(input="Parcel?", expected="delivery")], now=1.0)
+    assert examples.add(stocked, other, [Example(input="Parcel?", expected="billing")], now=1.0) == Added(1, 0, ())
+    assert examples.counts(stocked, "nobody") == {}
+
+
+def test_retired_examples_are_left_out_but_found_by_id(stocked: Tables, skill: Skill) -> None:
+    """Earlier measurements refer to them; new ones do not use them."""
+    examples.add(stocked, skill, _many(5), now=1.0)
+    before = examples.all_examples(stocked, skill.name)
+    stocked.execute("UPDATE examples SET retired_at = 2.0 WHERE id = ?", [before[2].id])
+    left = examples.all_examples(stocked, skill.name)
+    assert left == before[:2] + before[3:]
+    assert sum(examples.counts(stocked, skill.name).values()) == 4
+    assert before[2] not in examples.of_split(stocked, skill.name, before[2].split)
+    assert examples.by_ids(stocked, [before[2].id]) == (before[2],)
+
+
+def test_examples_are_found_by_id_in_the_order_asked_for(stocked: Tables, skill: Skill) -> None:
+    """Scores are paired with examples by position."""
+    examples.add(stocked, skill, _many(6), now=1.0)
+    ids = [example.id for example in examples.all_examples(stocked, skill.name)]
+    asked = [ids[4], ids[0], ids[5]]
+    assert [example.id for example in examples.by_ids(stocked, asked)] == asked
+    assert examples.by_ids(stocked, []) == ()
+
+
+def test_adding_nothing_is_allowed(stocked: Tables, skill: Skill) -> None:
+    """A skill may start without examples."""
+    assert examples.add(stocked, skill, [], now=1.0) == Added(0, 0, ())
+
+
+_TICKETS = st.lists(
+    st.tuples(st.sampled_from(["a", "A", " a", "b", "B b", "b  b", "c"]), st.sampled_from(["x", "y", None])),
+    max_size=8,
+)
+
+
+@given(st.lists(_TICKETS, max_size=4))
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_batches_add_up_to_the_same_as_one_example_at_a_time(
+    scratch: Callable[[], AbstractContextManager[Tables]],
+    stock: Callable[..., None],
+    skill: Skill,
+    batches: list[list[tuple[str, str | None]]],
+) -> None:
+    """Every example given is either added or a duplicate, and the first answer to an input is the one that stays."""
+    truth: dict[str, str | None] = {}
+    with scratch() as db:
+        stock(db)
+        for batch in batches:
+            given = [Example(input=text, expected=expected) for text, expected in batch]
+            report = examples.add(db, skill, given, now=1.0)
+            new, disputed = 0, 0
+            for text, expected in batch:
+                key = " ".join(text.lower().split())
+                new += key not in truth
+                disputed += truth.setdefault(key, expected) != expected
+            assert (report.added, report.duplicates, len(report.contradictions)) == (new, len(batch) - new, disputed)
+        stored = examples.all_examples(db, skill.name)
+        assert {" ".join(e.input.lower().split()): e.expected for e in stored} == truth
+        assert len(stored) == len(truth) == sum(examples.counts(db, skill.name).values())

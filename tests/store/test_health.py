@@ -1,0 +1,34 @@
+"""What the doctor can find in the file."""
+
+from collections.abc import Callable
+
+from promptbreeder.store import calls, health
+from promptbreeder.store.tables import Tables
+
+
+def _failed(db: Tables) -> list[tuple[str, str]]:
+    return [(check.what, check.detail) for check in health.checks(db) if not check.ok]
+
+
+def test_a_sound_database_passes_every_check(db: Tables, stock: Callable[..., None]) -> None:
+    """Empty or filled."""
+    assert _failed(db) == []
+    stock(db)
+    calls.add(db, call_id="c-1", skill="ticket-route", version=1, text="Parcel?", answer="delivery", now=1.0)
+    assert _failed(db) == []
+
+
+def test_a_state_that_the_events_do_not_tell_is_found(stocked: Tables, stock: Callable[..., None]) -> None:
+    """Production changes only through events; whatever else changed it is named by skill."""
+    stock(stocked, "other")
+    stocked.execute("UPDATE skill_state SET production = 4 WHERE skill = 'other'")
+    assert _failed(stocked) == [("production versions", "not as the events tell: other")]
+    stocked.execute("DELETE FROM skill_state")
+    assert _failed(stocked) == [("production versions", "not as the events tell: other, ticket-route")]
+
+
+def test_rows_that_refer_to_nothing_are_found(stocked: Tables) -> None:
+    """As another tool may leave them, which does not enforce references."""
+    stocked.conn.execute("PRAGMA defer_foreign_keys = ON")
+    stocked.execute("INSERT INTO skill_state VALUES ('nobody', 1)")
+    assert ("references", "1 rows refer to nothing") in _failed(stocked)

@@ -1,0 +1,157 @@
+"""Bringing an older file up to date, and the backup that is made first."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from sqlite_utils import Migrations
+
+from promptbreeder.errors import StoreTooNew, StoreUnavailable
+from promptbreeder.store import backup, database, migrations
+from promptbreeder.store.database import Database
+from promptbreeder.store.tables import Tables
+
+pytestmark = pytest.mark.anyio
+
+Note = Callable[..., int]
+Reasons = Callable[[Tables], list[str]]
+
+
+@pytest.fixture
+def upgrade(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that makes this the next release, with one more migration."""
+
+    def upgrade(*, failing: bool = False) -> None:
+        released = Migrations("promptbreeder")
+        for step in migrations.MIGRATIONS._migrations:
+            released(name=step.name)(step.fn)
+
+        def add_column(db: Tables) -> None:
+            db.execute("ALTER TABLE skills ADD COLUMN colour TEXT")
+            if failing:
+                db.execute("INSERT INTO no_such_table VALUES (1)")
+
+        released(name="m_next")(add_column)
+        monkeypatch.setattr(migrations, "MIGRATIONS", released)
+        monkeypatch.setattr(migrations, "SCHEMA_VERSION", migrations.SCHEMA_VERSION + 1)
+
+    return upgrade
+
+
+def _columns(path: Path) -> list[str]:
+    with closing(sqlite3.connect(path)) as connection:
+        return [row[1] for row in connection.execute("PRAGMA table_info(skills)")]
+
+
+async def test_an_older_file_is_copied_and_then_migrated(
+    store: Database, note: Note, reasons: Reasons, upgrade: Callable[..., None]
+) -> None:
+    """The data are all there afterwards, and the copy is a whole database of the older version."""
+    await store.write(lambda db: note(db, "before"))
+    store.close()
+    upgrade()
+    assert await store.read(reasons) == ["before"]
+    assert "colour" in _columns(store.path)
+    (copy,) = backup.listed(store.path)
+    assert "colour" not in _columns(copy)
+    assert (copy.stat().st_mode & 0o777, copy.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("SELECT reason FROM events").fetchall() == [("before",)]
+
+
+async def test_nothing_is_copied_when_there_is_nothing_to_migrate(store: Database, path: Path) -> None:
+    """Neither a new file nor one that is up to date needs a backup."""
+    await store.write(lambda _: None)
+    store.close()
+    await store.write(lambda _: None)
+    assert list(path.parent.iterdir()) == [path]
+
+
+async def test_a_migration_that_fails_leaves_the_old_state_usable(
+    store: Database, note: Note, reasons: Reasons, upgrade: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A half-migrated file would be usable by no version."""
+    await store.write(lambda db: note(db, "before"))
+    store.close()
+    with monkeypatch.context() as released:
+        released.setattr(migrations, "SCHEMA_VERSION", migrations.SCHEMA_VERSION)
+        released.setattr(migrations, "MIGRATIONS", migrations.MIGRATIONS)
+        upgrade(failing=True)
+        with pytest.raises(StoreUnavailable, match="no_such_table"):
+            await store.read(reasons)
+    monkeypatch.undo()
+    assert "colour" not in _columns(store.path)
+    assert await store.read(reasons) == ["before"]
+
+
+async def test_the_older_version_refuses_the_migrated_file(
+    path: Path, upgrade: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two versions of the server on one machine: the older one says what to do."""
+    newer = Database(path)
+    upgrade()
+    await newer.write(lambda _: None)
+    newer.close()
+    monkeypatch.undo()
+    with pytest.raises(StoreTooNew):
+        await Database(path).read(lambda _: None)
+
+
+async def test_servers_that_find_an_older_file_together_make_one_backup(
+    store: Database, upgrade: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waited for the write lock looks again, and neither copies nor migrates a second time."""
+    await store.write(lambda _: None)
+    store.close()
+    upgrade()
+    second = Database(store.path)
+    look, looks = database._schema_of, 0
+
+    def slow_look(tables: Tables, path: Path) -> int:
+        nonlocal looks
+        looks += 1
+        found = look(tables, path)
+        if looks == 1:
+            # The other server migrates after this one saw the old schema, and before it has the lock.
+            tables.conn.execute("COMMIT")
+            second._open()
+            tables.conn.execute("BEGIN")
+        return found
+
+    monkeypatch.setattr(database, "_schema_of", slow_look)
+    await store.write(lambda _: None)
+    second.close()
+    assert len(backup.listed(store.path)) == 1
+
+
+async def test_only_the_newest_seven_copies_of_this_database_are_kept(store: Database, path: Path, note: Note) -> None:
+    """Old copies go, in the order in which they were made; what the user put beside them stays."""
+    folder = backup.folder(path)
+    for number in range(1, 13):
+        await store.write(lambda db, number=number: note(db, str(number)))
+        backup.make(path)
+        for stranger in ("promptbreeder-mine.db", "promptbreeder-x-000001.db", "other-000001.db"):
+            (folder / stranger).touch()
+    kept = backup.listed(path)
+    assert [copy.name for copy in kept] == [f"promptbreeder-{number:06d}.db" for number in range(6, 13)]
+    assert len(list(folder.iterdir())) == backup.KEPT + 3
+    with closing(sqlite3.connect(kept[-1])) as newest:
+        assert newest.execute("SELECT count(*) FROM events").fetchone() == (12,)
+
+
+async def test_what_a_process_killed_during_a_backup_left_is_cleared_away(
+    store: Database, path: Path, note: Note
+) -> None:
+    """Half a copy is never taken for a copy, nor in the way of the next one."""
+    await store.write(note)
+    folder = backup.folder(path)
+    folder.mkdir()
+    for name in ("promptbreeder-000001.partial", "promptbreeder-000001.partial-journal"):
+        (folder / name).write_bytes(b"half " * 2000)
+    assert backup.listed(path) == []
+    copy = backup.make(path)
+    assert list(folder.iterdir()) == [copy]
+    with closing(sqlite3.connect(copy)) as connection:
+        assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)

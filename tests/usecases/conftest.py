@@ -1,0 +1,54 @@
+"""A service over the ticket skill, and a look at everything it stores."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.requests import Actor, SkillDefinition
+from promptbreeder.service import Service
+
+GOOD = "Answer with the word that the ticket begins with."
+
+
+@pytest.fixture(autouse=True)
+def _quick(quick_store: None) -> None:
+    pass
+
+
+def first_word_or_billing(request: Any) -> str:  # noqa: ANN401  a Generate
+    """Answer right under the good prompt, and always `billing` under any other."""
+    item = request.messages[-1].content
+    if request.messages[0].content != GOOD:
+        return "billing"
+    names = {"invoice": "billing", "refund": "billing", "charge": "billing"}
+    names |= {"parcel": "delivery", "courier": "delivery", "doorstep": "delivery"}
+    return next((names[word] for word in names if word in item), "technical")
+
+
+@pytest.fixture
+async def service(database: Path, open_service: Callable[..., Service]) -> AsyncIterator[Service]:
+    """Return a service over the ticket skill, on a model that reads its instruction."""
+    async with open_service(database, ScriptedModel(first_word_or_billing)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def better(service: Service, ticket_skill: Callable[..., SkillDefinition], actor: Actor) -> int:
+    """Return the number of a second version, which is right every time."""
+    return (await service.define_skill(ticket_skill(prompt=GOOD, examples=[]), actor)).version
+
+
+@pytest.fixture
+def stored(database: Path) -> Callable[[], list[str]]:
+    """Return a function that reads all that the database holds."""
+
+    def read() -> list[str]:
+        with closing(sqlite3.connect(database)) as db:
+            return list(db.iterdump())
+
+    return read

@@ -1,0 +1,129 @@
+"""Blind comparisons, and what votes are good for."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from promptbreeder.errors import Conflict, InvalidInput
+from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.requests import Actor, SkillDefinition
+from promptbreeder.service import Service
+from promptbreeder.usecases import running
+from promptbreeder.usecases.running import DUEL_SECONDS
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize("reversed_", [0, 1])
+async def test_a_duel_does_not_tell_which_version_answered_what(
+    service: Service, better: int, actor: Actor, monkeypatch: pytest.MonkeyPatch, reversed_: int
+) -> None:
+    """The order is drawn; the vote counts for the version that gave the chosen answer, and only then is it told."""
+    monkeypatch.setattr(running.secrets, "randbelow", lambda _: reversed_)
+    duel = await service.compare("tickets", text="parcel of one")
+    order = [better, 1] if reversed_ else [1, better]
+    answers = {1: "billing", better: "delivery"}
+    assert [duel.a, duel.b] == [answers[version] for version in order]
+    assert "version" not in duel.model_dump_json()
+    report = await service.vote(duel.duel_id, "B", actor, "clear")
+    assert (report.chosen_version, report.a_version, report.b_version) == (order[1], *order)
+    assert report.wins == {"1": int(order[1] == 1), str(better): int(order[1] == better)}
+    assert (report.human, report.assistant, report.ties) == (1, 0, 0)
+
+
+async def test_a_duel_takes_one_vote(service: Service, better: int, actor: Actor) -> None:
+    """Neither the same nor another voter can vote again, and a tie is a vote."""
+    duel = await service.compare("tickets", a=1, b=better)
+    assert (await service.vote(duel.duel_id, "tie", Actor("assistant", "Claude 1"))).chosen_version is None
+    with pytest.raises(Conflict, match="has its vote already"):
+        await service.vote(duel.duel_id, "A", actor)
+    report = (await service.fitness("tickets", better)).version
+    assert report is not None
+    assert report.votes == {"won": 0, "lost": 0}
+
+
+async def test_a_duel_expires(database: Path, open_service: Callable[..., Service], actor: Actor) -> None:
+    """A vote of next week was not cast with both answers in sight."""
+    async with open_service(database, ScriptedModel()) as service:
+        await service.define_skill(_other(), actor)
+        duel = await service.compare("tickets")
+    async with open_service(database, ScriptedModel(), hours=DUEL_SECONDS / 3600 + 1) as late:
+        with pytest.raises(Conflict, match="expired"):
+            await late.vote(duel.duel_id, "A", actor)
+
+
+async def test_an_input_is_drawn_from_the_train_split_and_not_twice(
+    service: Service, better: int, database: Path
+) -> None:
+    """Gate inputs stay unseen, also by those who vote; each train input comes once before any comes again."""
+    with closing(sqlite3.connect(database)) as db:
+        train = {row[0] for row in db.execute("SELECT input FROM examples WHERE split = 'train'")}
+    drawn = [(await service.compare("tickets", b=better)).input for _ in train]
+    assert set(drawn) == train
+    assert len(drawn) == len(train)
+
+
+async def test_a_version_is_not_compared_with_itself(service: Service, actor: Actor) -> None:
+    """With one version there is nothing to compare yet; the newest is compared with production."""
+    with pytest.raises(InvalidInput, match="nothing to compare version 1 with"):
+        await service.compare("tickets", text="x")
+    second = (await service.define_skill(_other(), actor)).version
+    with pytest.raises(InvalidInput, match="nothing to compare"):
+        await service.compare("tickets", text="x", a=second, b=second)
+    duel = await service.compare("tickets", text="x", a=second)
+    report = await service.vote(duel.duel_id, "A", actor)
+    assert {report.a_version, report.b_version} == {1, second}
+
+
+async def test_votes_move_fitness_by_their_weight(service: Service, better: int, actor: Actor) -> None:
+    """Preference is one part of three; accuracy and latency do not change by a vote."""
+
+    async def parts() -> tuple[float, float, float]:
+        known = (await service.fitness("tickets", better)).version
+        assert known is not None
+        assert known.parts is not None
+        return known.parts.fitness, known.parts.accuracy, known.parts.preference
+
+    before = await parts()
+    for _ in range(3):
+        duel = await service.compare("tickets", text="parcel", b=better)
+        await service.vote(duel.duel_id, "A" if duel.a == "delivery" else "B", actor)
+    after = await parts()
+    assert before[2] == 0.5
+    assert after[1:] == (before[1], pytest.approx(5 / 7))
+    assert after[0] - before[0] == pytest.approx(0.1 * (5 / 7 - 0.5))
+
+
+async def test_a_skill_of_taste_is_promoted_by_votes_alone(
+    service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+) -> None:
+    """More duels won than lost; without votes only by force. Nothing is measured, and nothing needs to be."""
+    for prompt in ("Be kind.", "Be brief."):
+        definition = ticket_skill(name="tone", prompt=prompt, metric="preference", labels=None, examples=[{"input": "hi"}])
+        report = await service.define_skill(definition, actor)
+    assert "judged by votes alone" in report.warnings[0]
+    with pytest.raises(Conflict, match="0 duels won, 0 lost"):
+        await service.promote("tone", 2, "why", actor)
+    duel = await service.compare("tone")
+    revealed = await service.vote(duel.duel_id, "A", actor)
+    winner = revealed.chosen_version
+    if winner == 1:
+        with pytest.raises(Conflict, match="0 duels won, 1 lost"):
+            await service.promote("tone", 2, "why", actor)
+    else:
+        assert (await service.promote("tone", 2, "why", actor)).evidence == "1 duels won, 0 lost."
+    known = (await service.fitness("tone", 2)).version
+    assert known is not None
+    assert (known.gate, known.verdict) == (None, "Judged by votes alone.")
+
+
+def _other() -> SkillDefinition:
+    return SkillDefinition(
+        name="tickets",
+        description="Route a support ticket to its queue.",
+        prompt="Another prompt.",
+        labels=("billing", "delivery", "technical"),
+    )

@@ -1,0 +1,197 @@
+"""Production moves by evidence, by force or back; always with a reason, and never behind somebody's back."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from promptbreeder.errors import Conflict, NotPromotable
+from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.requests import Actor, SkillDefinition
+from promptbreeder.service import Service
+
+pytestmark = pytest.mark.anyio
+
+
+async def production(service: Service) -> int:
+    """Return the version that is in production."""
+    return (await service.skills())[0].production
+
+
+async def test_a_version_that_is_ahead_on_the_gate_is_promoted(
+    service: Service, better: int, actor: Actor, database: Path, open_service: Callable[..., Service]
+) -> None:
+    """The result carries the evidence and the difference, and every process sees the new production at once."""
+    moved = await service.promote("tickets", better, "it is always right", actor, expected_production=1)
+    assert (moved.before, moved.after, moved.forced) == (1, better, False)
+    assert moved.evidence.startswith("Ahead of production: +")
+    assert "-Which queue does this ticket belong to?" in moved.diff
+    assert "+Answer with the word that the ticket begins with." in moved.diff
+    assert (await service.run_skill("tickets", "parcel")).answer == "delivery"
+    async with open_service(database) as other:
+        assert await production(other) == better
+
+
+async def test_a_version_below_production_needs_force_and_that_is_recorded(
+    service: Service, better: int, actor: Actor
+) -> None:
+    """The refusal spells the evidence out; the forced promotion keeps it with the reason."""
+    await service.promote("tickets", better, "it is always right", actor)
+    with pytest.raises(NotPromotable, match=r"Below production: -[0-9.]+ points on \d+ gate examples.*force=true"):
+        await service.promote("tickets", 1, "nostalgia", actor)
+    assert await production(service) == better
+    moved = await service.promote("tickets", 1, "nostalgia", actor, force=True)
+    assert (moved.forced, moved.after) == (True, 1)
+    line = (await service.history("tickets", limit=1))[0]
+    assert f"version {better} -> 1 promoted by test client 1 (FORCED, Below production" in line.sentence
+    assert line.sentence.endswith("Reason: nostalgia")
+
+
+async def test_force_is_not_recorded_where_it_was_not_needed(service: Service, better: int, actor: Actor) -> None:
+    """A cautious caller that always forces must not taint a well-earned promotion."""
+    assert (await service.promote("tickets", better, "why", actor, force=True)).forced is False
+
+
+async def test_equal_versions_can_be_promoted_and_are_called_equal(
+    service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+) -> None:
+    """A shorter prompt that does as well may replace a longer one."""
+    other = await service.define_skill(ticket_skill(prompt="Another bad prompt.", examples=[]), actor)
+    moved = await service.promote("tickets", other.version, "shorter", actor)
+    assert moved.evidence.startswith("Not distinguishable from production: +0.0 points")
+
+
+async def test_few_gate_examples_are_no_evidence(
+    service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition], tickets: Callable[..., list[Any]]
+) -> None:
+    """However good the version looks; the message says how many examples are missing."""
+    for prompt in ("Some prompt.", "Answer with the word that the ticket begins with."):
+        await service.define_skill(ticket_skill(name="small", prompt=prompt, examples=tickets(12)), actor)
+    with pytest.raises(NotPromotable, match=r"Insufficient evidence: \d+ gate examples, 20 are the least; about \d+ more"):
+        await service.promote("small", 2, "why", actor)
+    assert (await service.promote("small", 2, "why", actor, force=True)).forced
+
+
+async def test_production_that_moved_in_between_is_a_conflict(
+    service: Service, better: int, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+) -> None:
+    """Whoever decided on an older state decides anew; nothing is overwritten."""
+    third = (await service.define_skill(ticket_skill(prompt="A third.", examples=[]), actor)).version
+    await service.promote("tickets", better, "first", actor, expected_production=1)
+    with pytest.raises(Conflict, match=f"version {better} of 'tickets' is in production, not 1"):
+        await service.promote("tickets", third, "second", actor, expected_production=1, force=True)
+    assert await production(service) == better
+
+
+async def test_of_two_promotions_at_the_same_moment_one_wins(
+    service: Service,
+    better: int,
+    actor: Actor,
+    database: Path,
+    open_service: Callable[..., Service],
+    ticket_skill: Callable[..., SkillDefinition],
+) -> None:
+    """What was judged against the old production must not land on top of the new one."""
+    third = (await service.define_skill(ticket_skill(prompt="A third.", examples=[]), actor)).version
+    lost: list[Conflict] = []
+
+    async def attempt(by: Service, version: int) -> None:
+        try:
+            await by.promote("tickets", version, "race", actor, expected_production=1, force=True)
+        except Conflict as error:
+            lost.append(error)
+
+    async with open_service(database, ScriptedModel()) as other, anyio.create_task_group() as group:
+        group.start_soon(attempt, service, better)
+        group.start_soon(attempt, other, third)
+    assert len(lost) == 1
+    assert sum(line.kind == "promote" for line in await service.history("tickets")) == 1
+
+
+async def test_rolling_back_undoes_promotions_one_by_one(
+    service: Service, better: int, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+) -> None:
+    """Twice goes further back instead of toggling; then there is nothing left to go back to."""
+    third = (await service.define_skill(ticket_skill(prompt="A third.", examples=[]), actor)).version
+    await service.promote("tickets", better, "a", actor)
+    await service.promote("tickets", third, "b", actor, force=True)
+    first, second = (await service.rollback("tickets", "worse", actor) for _ in range(2)), None
+    assert [(moved.before, moved.after) async for moved in first] == [(third, better), (better, 1)]
+    assert second is None
+    with pytest.raises(Conflict, match="nothing to go back to"):
+        await service.rollback("tickets", "more", actor)
+    assert await production(service) == 1
+    assert len(await service.versions("tickets")) == 3
+
+
+async def test_a_rollback_can_name_its_version_if_it_was_in_production(
+    service: Service, better: int, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+) -> None:
+    """Going back is no way around the gate for a version that never passed it."""
+    third = (await service.define_skill(ticket_skill(prompt="A third.", examples=[]), actor)).version
+    with pytest.raises(Conflict, match="has never been in production; promote it"):
+        await service.rollback("tickets", "why", actor, to_version=third)
+    with pytest.raises(Conflict, match="in production already"):
+        await service.rollback("tickets", "why", actor, to_version=1)
+    await service.promote("tickets", better, "a", actor)
+    await service.promote("tickets", third, "b", actor, force=True)
+    assert (await service.rollback("tickets", "why", actor, to_version=1)).after == 1
+
+
+async def test_the_history_tells_everything_in_plain_sentences(
+    service: Service, better: int, actor: Actor, ticket_skill: Callable[..., SkillDefinition], tickets: Callable[..., Any]
+) -> None:
+    """Newest first, with who and why; also a new version and new examples, which move nothing."""
+    await service.define_skill(ticket_skill(examples=tickets(2, start=700)), Actor("assistant", "Claude 1"))
+    await service.promote("tickets", better, "it is right", actor)
+    await service.rollback("tickets", "it was not", actor)
+    lines = await service.history("tickets")
+    assert [line.sentence for line in lines] == [
+        f"'tickets': rolled back from version {better} to 1 by test client 1: it was not",
+        f"'tickets': version 1 -> {better} promoted by test client 1 ({lines[1].sentence.partition('(')[2].partition(')')[0]})"
+        f"{lines[1].sentence.partition(')')[2]}",
+        "'tickets': 2 examples added by Claude 1.",
+        f"'tickets': version {better} written by test client 1.",
+        "Skill 'tickets' was defined by test client 1; version 1 went into production.",
+    ]
+    assert lines[1].sentence.endswith("Reason: it is right")
+    assert [line.id for line in await service.history("tickets", before_id=lines[1].id, limit=2)] == [
+        lines[2].id,
+        lines[3].id,
+    ]
+    assert await service.history() == lines
+
+
+async def test_listeners_hear_of_a_change_after_it_happened(
+    service: Service, better: int, actor: Actor
+) -> None:
+    """Subscribers may read at once what they are told of; a refused change is not told."""
+    heard: list[tuple[str, str | None]] = []
+    service.on_change = lambda change: heard.append((change.kind, change.skill))
+    with pytest.raises(Conflict):
+        await service.promote("tickets", 1, "why", actor)
+    assert heard == []
+    await service.promote("tickets", better, "why", actor)
+    await service.rollback("tickets", "why", actor)
+    assert heard == [("production", "tickets")] * 2
+
+
+async def test_evidence_is_measured_once(
+    database: Path, open_service: Callable[..., Service], actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+) -> None:
+    """What is stored is not measured again, until the gate split or the rules of judging change."""
+    model = ScriptedModel()
+    async with open_service(database, model) as service:
+        first = (await service.fitness("tickets")).version
+        asked = model.calls
+        assert (await service.fitness("tickets")).version == first
+        assert model.calls == asked
+        await service.define_skill(ticket_skill(examples=[], metric="contains"), actor)
+        assert (await service.skills())[0].gate is None
+        second = (await service.fitness("tickets")).version
+        assert (await service.skills())[0].gate is not None
+    assert first is not None
+    assert second is not None
+    assert first.gate != second.gate
