@@ -107,13 +107,17 @@ class RunReport(_Result):
             baseline = "" if self.baseline is None else f" (production {self.baseline:.2f})"
             lines.append(
                 f"Best on search: {self.best.search_score:.2f}{baseline}, {self.best.decoding} decoding, "
-                f"{self.best.demonstrations} demonstrations: {self.best.prompt[:300]!r}"
+                f"{self.best.demonstrations} demonstrations: {self.best.prompt!r}"
             )
         progress = f"Generation {self.generation}/{self.generations}; {self.tokens:,} of {self.budget_tokens:,} tokens"
         eta = "" if self.eta_seconds is None else f"; about {self.eta_seconds:.0f} s left"
         lines.append(
-            f"{progress}; {self.calls:,} calls, {self.cache_hits:,} from the cache; {self.seconds:.0f} s{eta}."
+            f"{progress} ({self.prompt_tokens:,} read, {self.completion_tokens:,} written); {self.calls:,} calls, "
+            f"{self.cache_hits:,} from the cache; {self.seconds:.0f} s{eta}; strategy {self.strategy}."
         )
+        if self.rejected:
+            told = ", ".join(f"{reason} {count}" for reason, count in self.rejected.items())
+            lines.append(f"Writer texts rejected: {told}.")
         lines.append(self.next_step)
         return "\n".join(lines)
 
@@ -134,7 +138,13 @@ class Answered(_Result):
     def __str__(self) -> str:
         if self.failure is not None:
             return f"No answer from version {self.version}: {self.failure}"
-        return f"{self.answer}\n(version {self.version}, {self.decoding} decoding, call {self.call_id})"
+        scores = ", ".join(f"{label} {logprob:.2f}" for label, logprob in (self.label_logprobs or {}).items())
+        lines = [
+            self.answer,
+            f"('{self.skill}' version {self.version}, {self.decoding} decoding, call {self.call_id})",
+            f"{self.prompt_tokens} tokens read, {self.completion_tokens} written",
+        ]
+        return "\n".join([*lines, f"Log-probabilities: {scores}"] if scores else lines)
 
 
 class Duel(_Result):
@@ -149,7 +159,8 @@ class Duel(_Result):
     next_step: str
 
     def __str__(self) -> str:
-        return f"Input: {self.input}\n\nA: {self.a}\n\nB: {self.b}\n\n{self.next_step}"
+        head = f"Duel {self.duel_id} on '{self.skill}', open until {self.expires_at}"
+        return f"{head}\nInput: {self.input}\n\nA: {self.a}\n\nB: {self.b}\n\n{self.next_step}"
 
 
 class VoteReport(_Result):
@@ -171,7 +182,8 @@ class VoteReport(_Result):
         chosen = "a tie" if self.chosen_version is None else f"version {self.chosen_version}"
         tally = ", ".join(f"version {version}: {count}" for version, count in self.wins.items())
         return (
-            f"Recorded: {chosen} (A was version {self.a_version}, B was version {self.b_version}). "
+            f"Recorded for '{self.skill}', duel {self.duel_id}: {chosen} (A was version {self.a_version}, B was "
+            f"version {self.b_version}). "
             f"Votes so far: {tally}, ties: {self.ties} ({self.human} human, {self.assistant} relayed)."
         )
 
@@ -216,6 +228,8 @@ class VersionFitness(_Result):
             lines.append(f"Pasted as text (free decoding) {self.gate_free}")
         if self.search_score is not None:
             lines.append(f"Search score (optimistic) {self.search_score:.2f}")
+        if self.votes:
+            lines.append("Votes: " + ", ".join(f"{count} {outcome}" for outcome, count in self.votes.items()))
         if self.parts is not None:
             parts = self.parts
             lines.append(
@@ -243,7 +257,7 @@ class SkillLine(_Result):
         running = f", run {self.run} going on" if self.run else ""
         return (
             f"{self.skill}: production version {self.production} of {self.versions}, gate accuracy {gate}, "
-            f"{self.examples} examples, on {self.model}{running}"
+            f"{self.examples} examples, on {self.model}{running}. {self.description}"
         )
 
 
@@ -251,12 +265,16 @@ class Fitness(_Result):
     """Result of get_fitness: one line a skill, or one version in full."""
 
     skills: tuple[SkillLine, ...] = ()
+    more: int = 0
+    """Skills that there was no room for."""
     version: VersionFitness | None = None
 
     def __str__(self) -> str:
         if self.version is not None:
             return str(self.version)
-        return "\n".join(map(str, self.skills)) or "No skills yet: call define_skill first."
+        more = f"And {self.more} more: get_fitness(skill=...) shows one, resource skills://index all."
+        lines = [*map(str, self.skills), *([more] if self.more else [])]
+        return "\n".join(lines) or "No skills yet: call define_skill first."
 
 
 class Turn(_Result):
@@ -295,7 +313,13 @@ class PromptView(_Result):
             f"'{self.skill}' version {self.version} ({state}, {self.origin}, {self.decoding} decoding, "
             f"{self.demonstrations} demonstrations)"
         )
-        return "\n".join([head, *(f"[{turn.role}] {turn.content}" for turn in self.messages)])
+        parents = f" from {', '.join(f'version {parent}' for parent in self.parents)}" if self.parents else ""
+        run = f" in run {self.run_id}" if self.run_id else ""
+        made = f"Made {self.created_at} by {self.operator}{parents}{run}; hash {self.content_hash}"
+        labels = [f"Labels: {', '.join(self.labels)}"] if self.labels else []
+        changed = [f"Difference to version {self.parents[0]}:\n{self.diff}"] if self.diff else []
+        turns = [f"[{turn.role}] {turn.content}" for turn in self.messages]
+        return "\n".join([head, *turns, f"({made}; {self.uri})", *labels, *changed])
 
 
 class Moved(_Result):
@@ -311,8 +335,8 @@ class Moved(_Result):
 
     def __str__(self) -> str:
         forced = " (forced)" if self.forced else ""
-        lines = [f"'{self.skill}' production: version {self.before} -> {self.after}{forced}. {self.evidence}"]
-        return "\n".join([*lines, self.diff]).rstrip()
+        move = f"'{self.skill}' production: version {self.before} -> {self.after}{forced}."
+        return f"{move} {self.evidence} Reason: {self.reason}\n{self.diff}".rstrip()
 
 
 class HistoryLine(_Result):

@@ -18,6 +18,7 @@ from promptbreeder.text import normalise, scrub
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 MAX_EXAMPLE_CHARACTERS = 16_000
 MAX_LABELS = 64
+LABEL_TOKENS, TEXT_TOKENS = 16, 32
 MAX_LABEL_CHARACTERS = 200
 TRAIN_SHARE, SEARCH_SHARE = 0.3, 0.3
 """The rest, four in ten, is the gate split."""
@@ -100,7 +101,8 @@ class Settings(BaseModel):
     latency_limit_seconds: float = Field(default=1.0, gt=0, le=600)
     """Up to here an answer is fast enough; at twice this the latency score is 0."""
     allowed_decoding: tuple[Decoding, ...] = (Decoding.FREE, Decoding.CONSTRAINED, Decoding.CALIBRATED)
-    max_answer_tokens: int = Field(default=32, ge=1, le=1024)
+    max_answer_tokens: int | None = Field(default=None, ge=1, le=1024)
+    """Longest free answer; default: 16 for a skill with labels, 32 for others."""
     number_tolerance: float = Field(default=1e-6, ge=0)
     """Metric `number`: largest absolute difference that still counts as right."""
 
@@ -109,7 +111,7 @@ class Settings(BaseModel):
     def _expand_preset(cls, data: object) -> object:
         if isinstance(data, dict) and isinstance(name := data.get("weights"), str):
             if name not in PRESETS:
-                message = f"unknown weights preset {name!r}; take one of {', '.join(PRESETS)} or give the three numbers"
+                message = f"unknown weights preset {scrub(name)[:64]!r}; take one of {', '.join(PRESETS)} or give the three numbers"
                 raise ValueError(message)
             return {**data, "weights": PRESETS[name]}
         return data
@@ -141,7 +143,7 @@ class Skill(BaseModel):
     def _consistent(self) -> Self:
         if not SLUG.fullmatch(self.name):
             message = (
-                f"{self.name[:80]!r} is not a skill name; use 1-64 of a-z, 0-9 and '-', beginning with a letter or "
+                f"{scrub(self.name)[:80]!r} is not a skill name; use 1-64 of a-z, 0-9 and '-', beginning with a letter or "
                 "digit, for example 'ticket-route'"
             )
             raise ValueError(message)
@@ -167,9 +169,14 @@ class Skill(BaseModel):
         return self.settings.allowed_decoding
 
     @property
+    def answer_tokens(self) -> int:
+        """Longest free answer, in tokens; what has not named a label by then will not."""
+        return self.settings.max_answer_tokens or (LABEL_TOKENS if self.labels else TEXT_TOKENS)
+
+    @property
     def judged(self) -> str:
         """Digest of all that decides how answers are taken and judged: labels, metric and limits can be redefined."""
-        rules = (self.metric, self.labels, self.settings.max_answer_tokens, self.settings.number_tolerance)
+        rules = (self.metric, self.labels, self.answer_tokens, self.settings.number_tolerance)
         return hashlib.sha256(repr(rules).encode()).hexdigest()[:12]
 
     def measured_on(self, fingerprint: str) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 import pytest
+from hypothesis import settings
 
 from promptbreeder.models.base import Model
 from promptbreeder.models.scripted import ScriptedModel
@@ -17,6 +18,9 @@ from promptbreeder.service import Service, Workbench
 from promptbreeder.store import database as database_module
 from promptbreeder.store.database import Database
 
+# How long an example takes says something about the machine only.
+settings.register_profile("unhurried", deadline=None)
+settings.load_profile("unhurried")
 LABELS = ("billing", "delivery", "technical")
 _WORDS = {
     "billing": ("invoice", "refund", "charge"),
@@ -33,11 +37,11 @@ def ticket(number: int) -> dict[str, str]:
 
 
 def make_service(
-    path: Path, model: Model | None = None, *, hours: float = 0, writer: Model | None = None, **changes: Any
+    path: Path, model: Model | None = None, *, hours: float = 0, writer: Model | None = None, **changes: object
 ) -> Service:
     """Return a service as another process would open it, `hours` from now."""
     models = {"scripted": model or ScriptedModel(), "writer": writer}
-    fields = {
+    fields: dict[str, Any] = {
         "store": Database(path),
         "make_model": models.__getitem__,
         "default_model": "scripted",
@@ -87,7 +91,7 @@ def tickets() -> Callable[..., list[dict[str, str]]]:
 def ticket_skill() -> Callable[..., SkillDefinition]:
     """Return a maker of a definition of the skill `tickets`, with 90 examples unless told otherwise."""
 
-    def make(**changes: Any) -> SkillDefinition:
+    def make(**changes: object) -> SkillDefinition:
         fields = {
             "name": "tickets",
             "description": "Route a support ticket to its queue.",

@@ -25,8 +25,10 @@ from promptbreeder.models.sampler import Sampler, logprobs_of
 
 Tokens: TypeAlias = tuple[int, ...]
 T = TypeVar("T")
-_TIMED_READ = 512
-_TIMED_WRITE = 48
+_TIMED_READ = 128
+_TIMED_WRITE = 8
+_TIMES = 5
+"""The best of several short runs: the machine may be busy with something else for moments."""
 
 
 class NativeEngine:
@@ -91,21 +93,21 @@ class NativeEngine:
         return Block(tuple(found[i] for i in range(len(prompts))), prefix)
 
     def measure_rates(self) -> Rates:
-        """Time one long read and a short generation, after a read that warms caches and threads."""
+        """Time reading and writing, after a read that warms caches and threads."""
         words = self._decoder.tokens(" time" * (_TIMED_READ + 1))[:_TIMED_READ]
         rows = [Row(token, position, (1,)) for position, token in enumerate(words)]
-        took = []
-        for _ in range(3):
+        read, wrote = [], []
+        for _ in range(1 + _TIMES):
             self._decoder.forget(1)
             began = time.perf_counter()
             self._decode(rows, _never, _nothing)
-            took.append(time.perf_counter() - began)
-        began = time.perf_counter()
-        for step in range(_TIMED_WRITE):
-            self._decode([Row(words[0], len(rows) + step, (1,), wanted=True)], _never, _nothing)
-        wrote = time.perf_counter() - began
+            midway = time.perf_counter()
+            for step in range(_TIMED_WRITE):
+                self._decode([Row(words[0], len(rows) + step, (1,), wanted=True)], _never, _nothing)
+            read.append(midway - began)
+            wrote.append(time.perf_counter() - midway)
         self._decoder.forget(1)
-        return Rates(read=len(rows) / min(took), write=_TIMED_WRITE / wrote)
+        return Rates(read=len(rows) / min(read), write=_TIMED_WRITE / min(wrote))
 
     def close(self) -> None:
         """Free the model."""

@@ -32,8 +32,10 @@ _LEAST = 1e-37
 """Stands for a probability too small for the server's 32-bit numbers."""
 _SEEDS = 2**32 - 1
 """The last 32-bit number means a random seed to llama.cpp."""
-_TIMED_READ = 512
-_TIMED_WRITE = 32
+_TIMED_READ = 128
+_TIMED_WRITE = 8
+_TIMES = 5
+"""The best of several short runs: the machine may be busy with something else for moments."""
 
 
 class PortableEngine:
@@ -121,10 +123,10 @@ class PortableEngine:
         raise InvalidInput("the portable engine cannot score given answers; the native one can (`make native`)")
 
     def measure_rates(self) -> Rates:
-        """Time one long read and a short generation, by the server's own clock."""
+        """Time reading and writing by the server's own clock, after a read that warms caches and threads."""
         prompt = self._tokens(" time" * _TIMED_READ)[:_TIMED_READ]
         asked = {"n_predict": _TIMED_WRITE, "temperature": 0.0, "ignore_eos": True}
-        timings = [self._complete(prompt, asked, _never, warm=False)["timings"] for _ in range(2)]
+        timings = [self._complete(prompt, asked, _never, warm=False)["timings"] for _ in range(1 + _TIMES)]
         return Rates(
             read=max(float(timing["prompt_per_second"]) for timing in timings),
             write=max(float(timing["predicted_per_second"]) for timing in timings),

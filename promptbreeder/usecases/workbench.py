@@ -66,7 +66,7 @@ class Workbench:
         return Evaluator(
             await self.cached(skill.model),
             labels=skill.labels,
-            max_answer_tokens=skill.settings.max_answer_tokens,
+            max_answer_tokens=skill.answer_tokens,
             calibration=[tuple(block) for block in calibration],
         )
 

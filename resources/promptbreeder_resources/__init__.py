@@ -3,10 +3,10 @@
 from mcp.server import MCPServer
 
 from promptbreeder.service import Service
-from promptbreeder_resources import history, prompts, runs, skills
+from promptbreeder_resources import completions, history, prompts, runs, skills
 
 
 def register(server: MCPServer[Service], service: Service) -> None:
-    """Add all resources to `server`, reading from `service`."""
-    for family in (skills, prompts, history, runs):
+    """Add all resources, and completions for them, to `server`, reading from `service`."""
+    for family in (skills, prompts, history, runs, completions):
         family.register(server, service)

@@ -29,8 +29,13 @@ def reading(read: Callable[P, Awaitable[str]]) -> Callable[P, Awaitable[str]]:
         try:
             return await read(*args, **kwargs)
         except NotFound as error:
-            raise ResourceNotFoundError(str(error)) from error
+            raise ResourceNotFoundError(_encodable(error)) from error
         except PromptBreederError as error:
-            raise ResourceError(str(error)) from error
+            raise ResourceError(_encodable(error)) from error
 
     return wrapped
+
+
+def _encodable(error: PromptBreederError) -> str:
+    """Return the message without lone surrogates (a path may hold some): on the wire they would end the server."""
+    return str(error).encode(errors="replace").decode()

@@ -1,25 +1,32 @@
 """Telling clients that something changed, in both protocol eras.
 
 Since 2026-07-28 a client listens with `subscriptions/listen`; the SDK serves that from its bus. Before, the server
-declares `listChanged` and `resources.subscribe` in the handshake and sends notifications to the sessions that asked;
+declares `listChanged` and `resources.subscribe` in the handshake and sends notifications to the connections that asked;
 the SDK leaves that part to its low-level server, which is reached here and nowhere else.
 """
 
-from collections import defaultdict
 from typing import Any
 
+from mcp import MCPError
 from mcp.server import MCPServer, ServerRequestContext
+from mcp.server.connection import Connection
 from mcp.server.lowlevel import NotificationOptions
 from mcp.server.lowlevel import Server as LowLevelServer
-from mcp.server.session import ServerSession
 from mcp.server.subscriptions import InMemorySubscriptionBus
-from mcp.shared.subscriptions import ResourcesListChanged, ResourceUpdated
-from mcp_types import EmptyResult, NotificationParams, SubscribeRequestParams, UnsubscribeRequestParams
+from mcp.shared.subscriptions import PromptsListChanged, ResourcesListChanged, ResourceUpdated
+from mcp_types import (
+    INVALID_PARAMS,
+    EmptyResult,
+    NotificationParams,
+    SubscribeRequestParams,
+    UnsubscribeRequestParams,
+)
 
 from promptbreeder.service import Change, Service
 
 MAX_SUBSCRIPTIONS = 1_000
-OPTIONS = NotificationOptions(resources_changed=True)
+MAX_URI_CHARACTERS = 200
+OPTIONS = NotificationOptions(resources_changed=True, prompts_changed=True)
 
 
 def low_level(server: MCPServer[Service]) -> LowLevelServer[Any]:
@@ -27,14 +34,19 @@ def low_level(server: MCPServer[Service]) -> LowLevelServer[Any]:
     return server._lowlevel_server  # noqa: SLF001 - see the docstring
 
 
+def connection_of(ctx: ServerRequestContext[Service]) -> Connection:
+    """Return the connection that a message came through; `ctx.session` is another object for every message."""
+    return ctx.session._connection  # noqa: SLF001 - no public name for it either
+
+
 class Announcer:
     """Sends changes to listeners of both eras."""
 
     def __init__(self, bus: InMemorySubscriptionBus) -> None:
-        """Publish on `bus` for the new era; sessions of the old one come in through `install`."""
+        """Publish on `bus` for the new era; connections of the old one come in through `install`."""
         self._bus = bus
-        self._sessions: list[ServerSession] = []
-        self._subscribed: defaultdict[str, list[ServerSession]] = defaultdict(list)
+        self._subscribed: dict[Connection, set[str]] = {}
+        """Connections of the old era, each with the resources that it asked to hear of."""
 
     def install(self, server: MCPServer[Service]) -> None:
         """Take subscriptions of handshake-era clients."""
@@ -44,30 +56,43 @@ class Announcer:
         inner.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
 
     async def announce(self, change: Change) -> None:
-        """Tell whoever listens which resources a change touches."""
+        """Tell whoever listens which lists and resources a change touches."""
+        connections = tuple(self._subscribed)
         if change.kind == "skills":
             await self._bus.publish(ResourcesListChanged())
-            for session in self._sessions:
-                await session.send_resource_list_changed()
+            for connection in connections:
+                await connection.send_resource_list_changed()
+        if change.kind in {"skills", "production"}:
+            await self._bus.publish(PromptsListChanged())
+            for connection in connections:
+                await connection.send_prompt_list_changed()
         for uri in resources_of(change):
             await self._bus.publish(ResourceUpdated(uri))
-            for session in self._subscribed.get(uri, ()):
-                await session.send_resource_updated(uri)
+            for connection in connections:
+                if uri in self._subscribed.get(connection, ()):
+                    await connection.send_resource_updated(uri)
+
+    def _resources_of(self, connection: Connection) -> set[str]:
+        if connection not in self._subscribed:
+            self._subscribed[connection] = set()
+            connection.exit_stack.callback(self._subscribed.pop, connection, None)
+        return self._subscribed[connection]
 
     async def _initialized(self, ctx: ServerRequestContext[Service], params: NotificationParams) -> None:
         del params
-        self._sessions.append(ctx.session)
+        self._resources_of(connection_of(ctx))
 
     async def _subscribe(self, ctx: ServerRequestContext[Service], params: SubscribeRequestParams) -> EmptyResult:
-        listeners = self._subscribed[str(params.uri)] if len(self._subscribed) < MAX_SUBSCRIPTIONS else []
-        if ctx.session not in listeners:
-            listeners.append(ctx.session)
+        resources, uri = self._resources_of(connection_of(ctx)), str(params.uri)
+        if len(resources) >= MAX_SUBSCRIPTIONS or len(uri) > MAX_URI_CHARACTERS:
+            raise MCPError(
+                INVALID_PARAMS, f"at most {MAX_SUBSCRIPTIONS} subscriptions of {MAX_URI_CHARACTERS} characters"
+            )
+        resources.add(uri)
         return EmptyResult()
 
     async def _unsubscribe(self, ctx: ServerRequestContext[Service], params: UnsubscribeRequestParams) -> EmptyResult:
-        listeners = self._subscribed.pop(str(params.uri), [])
-        if rest := [session for session in listeners if session is not ctx.session]:
-            self._subscribed[str(params.uri)] = rest
+        self._resources_of(connection_of(ctx)).discard(str(params.uri))
         return EmptyResult()
 
 
@@ -78,6 +103,6 @@ def resources_of(change: Change) -> tuple[str, ...]:
     return {
         "skills": ("skills://index", production, versions, history),
         "version": (versions, history),
-        "production": ("skills://index", production, history),
-        "run": (f"run://{change.run_id}", "skills://index"),
+        "production": ("skills://index", production, versions, history),
+        "run": (f"run://{change.run_id}", "skills://index", history),
     }[change.kind]

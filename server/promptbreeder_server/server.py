@@ -1,22 +1,29 @@
-"""The MCP server: tools and resources over one service."""
+"""The MCP server: tools, resources and prompts over one service."""
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from importlib import metadata
+from typing import Any
 
 import anyio
 from anyio.streams.memory import MemoryObjectReceiveStream
 from mcp.server import MCPServer
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus
-from mcp_types import Resource
+from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult, Prompt, Resource
+from pydantic import ValidationError
 
 import promptbreeder_resources
 import promptbreeder_tools
 from promptbreeder.errors import StoreError
+from promptbreeder.requests import explain
 from promptbreeder.service import Change, Service
+from promptbreeder_resources import live_prompts
 from promptbreeder_resources.reading import JSON_TYPE
 from promptbreeder_server.announcing import OPTIONS, Announcer, low_level
+from promptbreeder_tools.call import encodable
 
 _INSTRUCTIONS = (
     "Evolves prompts for small local models and measures them. Usual order: define_skill, evolve_prompt, get_run until "
@@ -26,7 +33,7 @@ _BACKLOG = 256
 
 
 class PromptServer(MCPServer[Service]):
-    """Lists each skill's production prompt as a resource of its own: some clients never list templates."""
+    """Lists each skill's production prompt as a resource of its own, since some clients never list templates."""
 
     def __init__(self, service: Service, *, on_leaving: Callable[[], None] = lambda: None) -> None:
         """Serve `service`, entered for as long as the server runs; `on_leaving` is called before it is left."""
@@ -46,6 +53,20 @@ class PromptServer(MCPServer[Service]):
         self._announcer.install(self)
         promptbreeder_tools.register(self)
         promptbreeder_resources.register(self, service)
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Service, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool; what is wrong with arguments is said plainly, without links and without quoting them."""
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if isinstance(error.__cause__, ValidationError):
+                wrong = encodable(explain(error.__cause__))
+                raise ToolError(
+                    f"{wrong}. Nothing was done; call {name} again with that corrected."
+                ) from error.__cause__
+            raise
 
     async def list_resources(self) -> list[Resource]:
         """Return the static resources and one for each skill."""
@@ -68,6 +89,20 @@ class PromptServer(MCPServer[Service]):
             ),
         ]
 
+    async def list_prompts(self) -> list[Prompt]:
+        """Return one prompt for each skill."""
+        try:
+            return await live_prompts.listed(self._service)
+        except StoreError:
+            return []
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Service, Any] | None = None
+    ) -> GetPromptResult:
+        """Return a skill's production prompt, filled in."""
+        del context
+        return await live_prompts.filled_in(self._service, name, arguments or {})
+
     @asynccontextmanager
     async def entered(self) -> AsyncIterator[Service]:
         """Enter the service, and announce its changes to subscribers while it is open."""
@@ -78,7 +113,7 @@ class PromptServer(MCPServer[Service]):
             if send.statistics().current_buffer_used < _BACKLOG:
                 send.send_nowait(change)
 
-        async with self._service as service, anyio.create_task_group() as group:
+        async with send, receive, self._service as service, anyio.create_task_group() as group:
             service.on_change = note
             group.start_soon(self._announce, receive)
             try:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from promptbreeder.errors import ModelCrashed
@@ -24,7 +24,9 @@ def block(*texts: str, max_tokens: int = 8) -> list[Generate]:
     return [Generate((RULE, Message("user", text)), Sampling(max_tokens)) for text in texts]
 
 
-async def test_a_block_is_computed_whole_or_read_whole(cached: Callable[..., CachedModel], memory: dict[str, str]) -> None:
+async def test_a_block_is_computed_whole_or_read_whole(
+    cached: Callable[..., CachedModel], memory: dict[str, str]
+) -> None:
     """What shares a batch may change its answers: an item known from another block is computed again with its block."""
     model = ScriptedModel()
     asked = cached(model, memory)
@@ -41,8 +43,14 @@ async def test_replies_survive_the_cache_unchanged(cached: Callable[..., CachedM
     requests = [*block("naïve \n 'x'"), *block("word " * 5_000)]
     choices = [Choose((RULE, Message("user", text)), ("a", "b")) for text in ("a", "b", "word " * 5_000)]
     model = ScriptedModel()
-    computed = await cached(model, memory).generate(requests, Meter()), await cached(model, memory).choose(choices, Meter())
-    stored = await cached(model, memory).generate(requests, Meter()), await cached(model, memory).choose(choices, Meter())
+    computed = (
+        await cached(model, memory).generate(requests, Meter()),
+        await cached(model, memory).choose(choices, Meter()),
+    )
+    stored = (
+        await cached(model, memory).generate(requests, Meter()),
+        await cached(model, memory).choose(choices, Meter()),
+    )
     assert stored == computed
     assert model.calls == 2
     assert computed[0].answers[1].failure
@@ -133,14 +141,13 @@ async def test_what_might_not_fit_is_not_sent(
     assert meter.used == Usage()
 
 
-WORDS = st.tuples(st.sampled_from(["", "so " * 40]), st.lists(st.sampled_from("a parcel is late é \n the".split(" ")))).map(
-    lambda parts: parts[0] + " ".join(parts[1])
-)
+WORDS = st.tuples(
+    st.sampled_from(["", "so " * 40]), st.lists(st.sampled_from(["a", "parcel", "is", "late", "é", "\n", "the"]))
+).map(lambda parts: parts[0] + " ".join(parts[1]))
 BLOCKS = st.lists(st.lists(WORDS, min_size=1, max_size=5), min_size=1, max_size=12)
 
 
 @given(asked=BLOCKS, tokens=st.integers(0, 2_000), calls=st.integers(0, 30), choose=st.booleans())
-@settings(deadline=None)
 async def test_a_budget_is_never_overrun(
     asked: list[list[str]], tokens: int, calls: int, *, choose: bool, cached: Callable[..., CachedModel]
 ) -> None:
@@ -187,9 +194,10 @@ class Bytewise(ScriptedModel):
 
 
 @given(
-    texts=st.lists(st.text(max_size=12), min_size=1, max_size=4), opening=st.text(max_size=40), slack=st.integers(-300, 0)
+    texts=st.lists(st.text(max_size=12), min_size=1, max_size=4),
+    opening=st.text(max_size=40),
+    slack=st.integers(-300, 0),
 )
-@settings(deadline=None)
 @pytest.mark.parametrize("shares", [True, False])
 async def test_no_tokenizer_can_exceed_the_bound(
     texts: list[str], opening: str, slack: int, *, shares: bool, cached: Callable[..., CachedModel]

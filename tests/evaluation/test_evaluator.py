@@ -135,7 +135,7 @@ async def test_a_prompt_of_two_steps_makes_two_calls_and_pays_for_both(evaluator
     assert given.completion_tokens == 4 + 4
     assert given.prompt_tokens == meter.used.prompt_tokens
     # Of the second prompt only what came after the first is read anew.
-    assert given.fresh_tokens == 1 + (len("it falls and falls Therefore:".split()) + 2)
+    assert given.fresh_tokens == 1 + (len(["it", "falls", "and", "falls", "Therefore:"]) + 2)
 
 
 async def test_the_answer_of_two_steps_can_be_constrained(evaluator: Callable[..., Evaluator]) -> None:

@@ -15,9 +15,9 @@ LABELS = ("billing", "bug", "bug fix", "Not urgent")
 MEASURED = ("label", "exact", "contains", "regex", "number", "list", "json", "f1")
 REPLIES = st.one_of(
     st.text(max_size=80),
-    st.lists(st.sampled_from([*LABELS, "-", "1.", ",", "\n", "{", '{"a": 1}', '"', "3,5", "-2e3", "**"]), max_size=8).map(
-        " ".join
-    ),
+    st.lists(
+        st.sampled_from([*LABELS, "-", "1.", ",", "\n", "{", '{"a": 1}', '"', "3,5", "-2e3", "**"]), max_size=8
+    ).map(" ".join),
 )
 
 
@@ -266,7 +266,8 @@ def test_a_long_expected_object_is_read_in_full(judge: Metric) -> None:
 
 @scored("f1")
 @pytest.mark.parametrize(
-    ("reply", "expected", "score"), [("the cat", "the cat sat", 0.8), ("dog", "cat", 0), ("a a a", "a", 0.5), ("", "a", 0)]
+    ("reply", "expected", "score"),
+    [("the cat", "the cat sat", 0.8), ("dog", "cat", 0), ("a a a", "a", 0.5), ("", "a", 0)],
 )
 def test_overlap_of_words_is_graded(judge: Metric, reply: str, expected: str, score: float) -> None:
     """SQuAD's F1 over words, each counted as often as it stands there."""
@@ -300,5 +301,3 @@ def test_a_skill_of_taste_has_no_metric() -> None:
     """There is nothing to compare with, and the message names what can be done instead."""
     with pytest.raises(InvalidInput, match="compare_prompts and record_vote"):
         metric_of(skill("preference"))
-
-

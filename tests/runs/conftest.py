@@ -18,12 +18,13 @@ from promptbreeder.service import Service
 
 
 class Asked(NamedTuple):
-    """One journaled ask: its identity, what it was answered, and what was measured for it."""
+    """One journaled ask: its identity, what it was answered, what was measured for it, and what it cost nominally."""
 
     kind: str
     ask_hash: str
     answer: dict[str, Any]
     results: list[dict[str, Any]]
+    cost: tuple[int, int, int]
 
 
 class HeldModel(ScriptedModel):
@@ -62,8 +63,12 @@ def read_entries(path: Path) -> list[dict[str, Any]]:
 
 
 def read_journal(path: Path) -> list[Asked]:
-    """Return the newest run's journal without what it really cost, which a cache may change."""
-    return [Asked(e["kind"], e["ask_hash"], e["answer"], e["results"]) for e in read_entries(path)]
+    """Return the newest run's journal without what it really cost and how long it took."""
+
+    def cost(usage: dict[str, int]) -> tuple[int, int, int]:
+        return usage["calls"], usage["prompt_tokens"], usage["completion_tokens"]
+
+    return [Asked(e["kind"], e["ask_hash"], e["answer"], e["results"], cost(e["usage"])) for e in read_entries(path)]
 
 
 def read_winner(path: Path) -> tuple[str, str] | None:
@@ -118,8 +123,14 @@ def everything() -> Callable[[Path], list[str]]:
 def evolve(actor: Actor) -> Callable[..., Any]:
     """Return a function that evolves the ticket skill, in a small way unless told otherwise, and waits for the end."""
 
-    async def evolved(service: Service, *, wait: float = 60, **changes: Any) -> RunReport:
-        fields = {"skill": "tickets", "generations": 2, "population": 6, "budget_tokens": 60_000, **changes}
+    async def evolved(service: Service, *, wait: float = 60, **changes: object) -> RunReport:
+        fields: dict[str, object] = {
+            "skill": "tickets",
+            "generations": 2,
+            "population": 6,
+            "budget_tokens": 60_000,
+            **changes,
+        }
         if changes.get("run_id"):
             fields = {"skill": "tickets", **changes}
         return await service.evolve(EvolveRequest.parse(fields), actor, wait_seconds=wait)

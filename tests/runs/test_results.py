@@ -63,6 +63,33 @@ async def test_a_run_that_finds_nothing_better_makes_no_version(
     assert report.verdict.startswith("No improvement found")
 
 
+async def test_a_lucky_candidate_that_fails_at_the_gate_makes_no_version(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """What was won by looking at the search split does not count; the report gives both numbers."""
+    with closing(sqlite3.connect(database)) as db:
+        known = dict(db.execute("SELECT input, expected FROM examples WHERE split != 'gate'"))
+
+    class Overfitted(ScriptedModel):
+        async def choose(self, requests: Any) -> Any:  # noqa: ANN401  as the base class
+            block = await super().choose(requests)
+            answers = []
+            for request, choice in zip(requests, block.answers, strict=True):
+                item = next((text for text in known if text in request.messages[-1].content), "")
+                right = known.get(item, "billing")
+                scores = tuple(0.0 if option == right else -9.0 for option in request.options)
+                answers.append(type(choice)(scores, choice.prompt_tokens))
+            return type(block)(tuple(answers), block.prefix_tokens)
+
+    async with open_service(database, Overfitted(lambda _: "billing")) as service:
+        report = await evolve(service)
+    assert report.status == "finished"
+    assert report.version is None
+    assert report.best is not None
+    assert report.best.search_score > (report.baseline or 0)
+    assert "did not hold on the gate split: gate accuracy" in report.verdict
+
+
 def _always(label: str) -> ScriptedModel:
     """Return a model that gives one answer to everything, whatever it is shown."""
 
@@ -78,7 +105,7 @@ def _always(label: str) -> ScriptedModel:
 
 
 @given(budget=st.integers(BUDGET_TOKENS[0], 14_000), seed=st.integers(0, 3))
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_no_run_spends_more_than_its_budget(  # noqa: PLR0917  fixtures
     budget: int,
     seed: int,
@@ -96,6 +123,9 @@ async def test_no_run_spends_more_than_its_budget(  # noqa: PLR0917  fixtures
     assert report.verdict
     assert sum(usage["prompt_tokens"] + usage["completion_tokens"] for usage in used) == report.tokens <= budget
     assert len(model.requests) <= sum(usage["calls"] for usage in used) <= budget // TOKENS_PER_CALL
+    spent = next((n for n, entry in enumerate(entries(path)) if entry["exhausted"]), None)
+    # Once the search's share is spent the strategy is asked no further: only what decides the winner is measured.
+    assert spent is None or {entry["kind"] for entry in entries(path)[spent + 1 :]} <= {"measure", "gate"}
 
 
 async def test_candidates_enter_a_paused_run_once(

@@ -34,7 +34,7 @@ def no_cache(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("no_cache")
 @given(share=st.floats(0, 1, exclude_max=True))
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 async def test_a_run_stopped_anywhere_goes_on_from_its_journal_and_asks_nothing_again(  # noqa: PLR0917  fixtures
     share: float,
     copy_of: Callable[[str], Path],
@@ -58,7 +58,7 @@ async def test_a_run_stopped_anywhere_goes_on_from_its_journal_and_asks_nothing_
     stopping, answered = ScriptedModel(fail_at={fail_at: ModelCrashed("the model died")}), [0]
     append = StoredJournal.append
 
-    async def counted(*args: Any) -> None:
+    async def counted(*args: Any) -> None:  # noqa: ANN401  as `append`
         await append(*args)
         answered.append(len(stopping.requests))
 
@@ -91,6 +91,10 @@ async def test_examples_added_while_a_run_is_stopped_change_nothing_in_it(  # no
 ) -> None:
     """A run measures, and calibrates, on the examples that its plan froze, whatever the skill got since."""
     whole, stopped = copy_of("whole"), copy_of("stopped")
+    calibrated = ticket_skill(examples=[], settings={"allowed_decoding": ["calibrated"]})
+    for path in (whole, stopped):
+        async with open_service(path) as service:
+            await service.define_skill(calibrated, actor)
     async with open_service(whole) as service:
         await evolve(service)
     async with open_service(stopped, ScriptedModel(fail_at={3: ModelCrashed("gone")})) as service:
@@ -173,19 +177,17 @@ async def test_a_warm_cache_changes_neither_path_nor_winner(
     database: Path,
     open_service: Callable[..., Service],
     evolve: Callable[..., Any],
-    entries: Callable[[Path], list[dict[str, Any]]],
     journal: Callable[[Path], list[Any]],
 ) -> None:
     """The same run again costs no model call and the same nominal tokens, ask by ask."""
     async with open_service(database) as service:
         cold = await evolve(service, budget_tokens=6_000)
-    answered, cost = journal(database), [entry["usage"]["prompt_tokens"] for entry in entries(database)]
+    answered = journal(database)
     model = ScriptedModel()
     async with open_service(database, model) as service:
         warm = await evolve(service, budget_tokens=6_000)
     assert model.requests == []
     assert journal(database) == answered
-    assert [entry["usage"]["prompt_tokens"] for entry in entries(database)] == cost
     assert (warm.tokens, warm.calls, warm.version) == (cold.tokens, cold.calls, cold.version)
     assert cold.cache_hits < warm.cache_hits == warm.calls
     assert warm.run_id != cold.run_id

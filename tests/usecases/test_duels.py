@@ -97,19 +97,26 @@ async def test_votes_move_fitness_by_their_weight(service: Service, better: int,
     assert after[0] - before[0] == pytest.approx(0.1 * (5 / 7 - 0.5))
 
 
+@pytest.mark.parametrize("winner", [1, 2])
 async def test_a_skill_of_taste_is_promoted_by_votes_alone(
-    service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+    service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition], winner: int
 ) -> None:
     """More duels won than lost; without votes only by force. Nothing is measured, and nothing needs to be."""
-    for prompt in ("Be kind.", "Be brief."):
-        definition = ticket_skill(name="tone", prompt=prompt, metric="preference", labels=None, examples=[{"input": "hi"}])
+    for prompt in ("Be kind.", "Answer with the word that the ticket begins with."):
+        definition = ticket_skill(
+            name="tone",
+            prompt=prompt,
+            metric="preference",
+            labels=None,
+            examples=[{"input": "parcel", "split": "train"}],
+        )
         report = await service.define_skill(definition, actor)
     assert "judged by votes alone" in report.warnings[0]
     with pytest.raises(Conflict, match="0 duels won, 0 lost"):
         await service.promote("tone", 2, "why", actor)
     duel = await service.compare("tone")
-    revealed = await service.vote(duel.duel_id, "A", actor)
-    winner = revealed.chosen_version
+    liked = {1: "billing", 2: "delivery"}[winner]
+    await service.vote(duel.duel_id, "A" if duel.a == liked else "B", actor)
     if winner == 1:
         with pytest.raises(Conflict, match="0 duels won, 1 lost"):
             await service.promote("tone", 2, "why", actor)

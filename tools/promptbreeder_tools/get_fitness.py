@@ -10,6 +10,9 @@ from promptbreeder.results import Fitness
 from promptbreeder.service import Service
 from promptbreeder_tools.call import Ctx, SkillName, VersionNumber, answering, said, service_of
 
+MAX_SKILLS = 16
+"""As many lines as fit a result."""
+
 
 def register(server: MCPServer[Service]) -> None:
     """Add the tool."""
@@ -30,4 +33,6 @@ async def get_fitness(
 
     Measures what was never measured.
     """
-    return said(await service_of(ctx).fitness(skill, version))
+    found = await service_of(ctx).fitness(skill, version)
+    more = max(0, len(found.skills) - MAX_SKILLS)
+    return said(found.model_copy(update={"skills": found.skills[:MAX_SKILLS], "more": more}))

