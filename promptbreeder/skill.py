@@ -111,7 +111,10 @@ class Settings(BaseModel):
     def _expand_preset(cls, data: object) -> object:
         if isinstance(data, dict) and isinstance(name := data.get("weights"), str):
             if name not in PRESETS:
-                message = f"unknown weights preset {scrub(name)[:64]!r}; take one of {', '.join(PRESETS)} or give the three numbers"
+                message = (
+                    f"unknown weights preset {scrub(name)[:64]!r}; take one of {', '.join(PRESETS)} or give the three "
+                    "numbers"
+                )
                 raise ValueError(message)
             return {**data, "weights": PRESETS[name]}
         return data
@@ -143,8 +146,8 @@ class Skill(BaseModel):
     def _consistent(self) -> Self:
         if not SLUG.fullmatch(self.name):
             message = (
-                f"{scrub(self.name)[:80]!r} is not a skill name; use 1-64 of a-z, 0-9 and '-', beginning with a letter or "
-                "digit, for example 'ticket-route'"
+                f"{scrub(self.name)[:80]!r} is not a skill name; use 1-64 of a-z, 0-9 and '-', beginning with a letter "
+                "or digit, for example 'ticket-route'"
             )
             raise ValueError(message)
         if any(not label.strip() or len(label) > MAX_LABEL_CHARACTERS for label in self.labels):

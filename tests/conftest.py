@@ -142,3 +142,9 @@ def copy_of(_template: Path, tmp_path: Path) -> Callable[[str], Path]:
 def database(copy_of: Callable[[str], Path]) -> Path:
     """Return a database that holds the ticket skill."""
     return copy_of("promptbreeder")
+
+
+@pytest.fixture(scope="session")
+def real_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return one folder of converted weights for all tests on the real model: converting takes a while."""
+    return tmp_path_factory.mktemp("models")

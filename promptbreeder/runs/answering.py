@@ -49,8 +49,11 @@ class Answering:
         self._ledger = ledger
         self._meter = meter
 
-    async def write(self, ask: asks.Write) -> tuple[asks.Written, bool]:
-        """Ask the writer, in blocks; the flag says that the budget ended on the way."""
+    async def write(self, ask: asks.Write) -> asks.Written:
+        """Ask the writer, in blocks; what the budget does not reach stays empty.
+
+        That does not end a search: operators that need no writer go on with what is left.
+        """
         texts: list[str] = []
         requests = [
             Generate(
@@ -71,8 +74,8 @@ class Answering:
                 block = await self._writer.generate(requests[start : start + BLOCK_SIZE], self._meter)
                 texts.extend(reply.text for reply in block.answers)
         except OverBudget:
-            return asks.Written(texts=(*texts, *[""] * (len(requests) - len(texts)))), True
-        return asks.Written(texts=tuple(texts)), False
+            texts.extend([""] * (len(requests) - len(texts)))
+        return asks.Written(texts=tuple(texts))
 
     async def attempt(self, ask: asks.Attempt) -> tuple[asks.Attempted, bool]:
         """Let the executor answer train examples; those that the budget did not reach are left out."""

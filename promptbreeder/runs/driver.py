@@ -180,7 +180,7 @@ class Driver:
         answer: AnyAnswer
         match ask:
             case asks.Write():
-                answer, exhausted = await self._answering.write(ask)
+                answer = await self._answering.write(ask)
             case asks.Attempt():
                 answer, exhausted = await self._answering.attempt(ask)
             case asks.Measure():

@@ -238,6 +238,11 @@ def add_immigrants(db: Tables, run_id: str, prompts: Sequence[str], *, now: floa
     db.table("immigrants").insert_all([{"run_id": run_id, "prompt": prompt, "created_at": now} for prompt in prompts])
 
 
+def waiting_immigrants(db: Tables, run_id: str) -> int:
+    """Return how many candidates were handed in and not taken."""
+    return db.table("immigrants").count_where("run_id = ? AND consumed_at IS NULL", [run_id])
+
+
 def take_immigrants(db: Tables, run_id: str, fence: int, *, now: float) -> tuple[str, ...]:
     """Return the prompts not yet taken, in order, and mark them; raises LeaseLost."""
     _check_fence(db, run_id, fence)

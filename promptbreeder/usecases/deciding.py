@@ -8,12 +8,13 @@ from promptbreeder.lifecycle.gate import GateVerdict, accuracy_of, judge
 from promptbreeder.prompt import Decoding
 from promptbreeder.requests import Actor
 from promptbreeder.results import Fitness, HistoryLine, Moved, PromptView, Turn, VersionFitness
-from promptbreeder.skill import Skill, Split
-from promptbreeder.store import duels, evaluations, events, skills, versions
+from promptbreeder.skill import Skill
+from promptbreeder.store import duels, events, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.text import scrub
 from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation
+from promptbreeder.usecases.reporting import search_score_of
 from promptbreeder.usecases.skills import list_skills
 from promptbreeder.usecases.workbench import Workbench, iso
 
@@ -46,15 +47,13 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
         if version.prompt.decoding is Decoding.FREE
         else await gate_evaluation(bench, skill, version, Decoding.FREE)
     )
-    search = await bench.store.read(
-        lambda db: evaluations.latest(db, name, version.n, Split.SEARCH, decoding=version.prompt.decoding)
-    )
+    search = await bench.store.read(lambda db: search_score_of(db, version))
     verdict = "In production." if version.n == production.n else judge(evaluation.scores, reference.scores).sentence
     measured = {
         "gate": accuracy_of(evaluation.scores),
         "gate_free": accuracy_of(free.scores),
         "production_gate": accuracy_of(reference.scores),
-        "search_score": sum(search.scores) / len(search.scores) if search is not None and search.scores else None,
+        "search_score": search,
         "parts": await fitness_parts(bench, skill, evaluation),
         "verdict": verdict,
     }

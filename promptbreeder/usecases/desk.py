@@ -100,7 +100,11 @@ class StoreDesk:
             run = runs.get(db, run_id)
             plan = Plan.model_validate(json.loads(run.config)["plan"])
             version = None if outcome is None else _keep_winner(db, run_id, plan, outcome, now)
-            result = RunResult(version=version, verdict=verdict_of(plan, outcome, version))
+            result = RunResult(
+                version=version,
+                verdict=verdict_of(plan, outcome, version) + _late(runs.waiting_immigrants(db, run_id)),
+                search_score=outcome.score.accuracy if outcome is not None and outcome.score is not None else None,
+            )
             status: RunStatus = "cancelled" if outcome is None or outcome.ended_by == "cancel" else "finished"
             runs.stop(db, run_id, fence, status=status, result=result.model_dump_json(), error=None, now=now)
             replies.evict(db)
@@ -213,6 +217,13 @@ def task_of(plan: Plan, material: Material) -> asks.Task:
         blocks=len(material.search),
         block_size=BLOCK_SIZE,
     )
+
+
+def _late(count: int) -> str:
+    """Say that candidates were handed in too late: they must not vanish in silence."""
+    if not count:
+        return ""
+    return f" {count} of the candidates handed in came too late to be tried; give them to the next run."
 
 
 def _unit_row(unit: asks.Unit) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 import sys
 
-from promptbreeder.errors import ModelError
+from promptbreeder.errors import InvalidInput, ModelError
 from promptbreeder.results import Finding
 from promptbreeder.store import health
 from promptbreeder.usecases.workbench import Workbench
@@ -24,7 +24,7 @@ async def _model(bench: Workbench, what: str, name: str) -> Finding:
     try:
         model = await bench.model(name)
         rates = await model.rates()
-    except ModelError as error:
+    except (InvalidInput, ModelError) as error:
         return Finding(ok=False, check=what, detail=str(error))
     detail = (
         f"{model.name}: reads {rates.read:,.0f} and writes {rates.write:,.0f} tokens a second ({model.fingerprint})"

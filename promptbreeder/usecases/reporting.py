@@ -13,6 +13,7 @@ from promptbreeder.runs.driver import Outcome, Progress
 from promptbreeder.runs.plan import Plan
 from promptbreeder.store import runs, skills, versions
 from promptbreeder.store.tables import Tables
+from promptbreeder.store.versions import Version
 from promptbreeder.usecases.workbench import Workbench
 
 WEAK_WRITER_SHARE = 0.75
@@ -62,6 +63,17 @@ class RunResult(BaseModel):
 
     version: int | None
     verdict: str
+    search_score: float | None = None
+    """Accuracy of the version on the search split, by which it was chosen: optimistic."""
+
+
+def search_score_of(db: Tables, version: Version) -> float | None:
+    """Return the accuracy on the search split with which a version left its run; None for one that no run made."""
+    run = runs.get(db, version.run_id) if version.run_id is not None else None
+    if run is None or run.result is None:
+        return None
+    result = RunResult.model_validate_json(run.result)
+    return result.search_score if result.version == version.n else None
 
 
 async def run_report(bench: Workbench, run_id: str) -> RunReport:

@@ -1,5 +1,6 @@
 """`promptbreeder-mcp`: alone it serves MCP over stdio; with a command it is the command line."""
 
+import io
 import sys
 
 
@@ -8,6 +9,9 @@ def main() -> None:
     if len(sys.argv) > 1:
         from promptbreeder_server.commands import cli  # noqa: PLC0415 - a server does without it
 
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            # JSON is UTF-8, whatever the locale; and no answer of a model may end a command.
+            sys.stdout.reconfigure(encoding="utf-8", errors="replace")
         cli.main(prog_name="promptbreeder-mcp")
         return
     from promptbreeder.errors import InvalidInput  # noqa: PLC0415 - commands import what they need themselves

@@ -257,3 +257,38 @@ async def test_a_defect_ends_one_run_and_not_the_service(
         assert report.status == "failed"
         assert "doctor" in report.verdict
         assert (await service.run_skill("tickets", "invoice and refund")).version == 1
+
+
+async def test_a_version_keeps_the_search_score_it_was_chosen_by(
+    copy_of: Callable[[str], Path], open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """get_fitness shows the optimistic score beside the honest one; a hand-written version has none."""
+    async with open_service(copy_of("one")) as service:
+        report = await evolve(service)
+        evolved = (await service.fitness("tickets", report.version)).version
+        written = (await service.fitness("tickets", 1)).version
+    assert evolved is not None
+    assert report.best is not None
+    assert evolved.search_score == report.best.search_score
+    assert written is not None
+    assert written.search_score is None
+
+
+async def test_candidates_that_come_too_late_are_said_and_not_dropped_in_silence(
+    copy_of: Callable[[str], Path],
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    held_model: Callable[[int], Any],
+) -> None:
+    """A candidate handed in while the gate is measured is in no population any more: the verdict tells."""
+    counting = held_model(-1)
+    async with open_service(copy_of("one"), counting) as service:
+        await evolve(service)
+    held = held_model(counting.calls)
+    async with open_service(copy_of("two"), held) as service:
+        report = await evolve(service, wait=0)
+        await held.reached.wait()
+        await evolve(service, run_id=report.run_id, candidates=["Name the queue of this ticket."], wait=0)
+        held.release.set()
+        ended = await service.get_run(report.run_id, wait_seconds=60)
+    assert "1 of the candidates handed in came too late" in ended.verdict

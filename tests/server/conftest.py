@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any, Self
 
@@ -39,7 +40,12 @@ class Lines:
 
     def __exit__(self, *_: object) -> None:
         self.process.kill()
-        self.process.communicate()
+        self.process.wait()
+        for pipe in (self.process.stdin, self.process.stdout):
+            if pipe is not None:
+                # What could not be written to a process that has ended is lost.
+                with suppress(BrokenPipeError):
+                    pipe.close()
 
     def write(self, line: bytes) -> None:
         """Send one line of bytes."""

@@ -19,6 +19,7 @@ pytestmark = [
     ),
 ]
 PROMPT = "Which queue handles the message: account, billing, sales, shipping or technical?"
+DESCRIPTION = "Route a message to a support queue."
 CANDIDATE = "Name the support queue for this message."
 SMALL = {"population": 4, "generations": 1, "budget_tokens": 12_000, "candidates": [CANDIDATE], "wait_seconds": 600}
 SPLITS = ["search"] * 8 + ["train"] * 8 + ["gate"] * 20
@@ -55,7 +56,7 @@ def skill(
         "name": "tiny",
         "prompt": PROMPT,
         "settings": {"max_answer_tokens": 8},
-        "description": "Route a message to a support queue.",
+        "description": DESCRIPTION,
         "salt": "x",
         "examples": [{**example, "split": split} for example, split in zip(examples, SPLITS, strict=True)],
     }
@@ -87,7 +88,7 @@ async def test_a_small_model_gets_a_better_prompt_through_the_protocol(
         assert (await call(client, "rollback", skill=skill, reason="a test"))["after"] == 1
     async with connect() as client:
         assert client.protocol_version == "2026-07-28"
-        defined = await call(client, "define_skill", name=skill, description="The same.", prompt=PROMPT)
+        defined = await call(client, "define_skill", name=skill, description=DESCRIPTION, prompt=PROMPT)
         assert (defined["version"], defined["model"]) == (1, "embedded:smollm2:135m")
         again = await call(client, "evolve_prompt", skill=skill, **SMALL)
         assert (again["status"], again["best"]) == ("finished", run["best"])

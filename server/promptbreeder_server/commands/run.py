@@ -24,7 +24,7 @@ def run(context: click.Context, skill: str, version: int | None) -> None:
     async def answer_all(service: Service) -> int:
         failed = 0
         await service.prompt(skill, version)
-        for line in sys.stdin:
+        for line in sys.stdin.buffer:
             if not line.strip():
                 continue
             try:
@@ -40,8 +40,8 @@ def run(context: click.Context, skill: str, version: int | None) -> None:
         context.exit(1)
 
 
-def _input_of(line: str) -> str:
-    data = parse_json(line)
+def _input_of(line: bytes) -> str:
+    data = parse_json(line.decode(errors="replace"))
     if not isinstance(text := data.get("input"), str):
         raise InvalidInput('a line must be a JSON object with a text "input"')
     return text

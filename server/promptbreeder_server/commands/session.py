@@ -11,7 +11,7 @@ import anyio
 import click
 from pydantic import BaseModel
 
-from promptbreeder.errors import PromptBreederError
+from promptbreeder.errors import InvalidInput, PromptBreederError
 from promptbreeder.requests import Actor, EvolveRequest
 from promptbreeder.results import RunReport
 from promptbreeder.service import Service
@@ -32,7 +32,10 @@ class Options:
     def settings(self) -> Settings:
         """Return the settings of this command."""
         named = {f"PROMPTBREEDER_{name.upper()}": value for name, value in self.flags.items()}
-        return Settings.read({**os.environ, **named})
+        try:
+            return Settings.read({**os.environ, **named})
+        except InvalidInput as error:
+            raise click.ClickException(str(error)) from error
 
 
 def with_service(context: click.Context, work: Callable[[Service], Awaitable[T]]) -> T:

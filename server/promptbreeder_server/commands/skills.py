@@ -2,7 +2,7 @@
 
 import json
 import sys
-from typing import TextIO
+from pathlib import Path
 
 import click
 
@@ -10,6 +10,8 @@ from promptbreeder.errors import InvalidInput
 from promptbreeder.requests import SkillDefinition, parse_json
 from promptbreeder.service import Service
 from promptbreeder_server.commands.session import ACTOR, show, with_service
+
+MAX_FILE_BYTES = 50_000_000
 
 
 @click.command()
@@ -25,14 +27,14 @@ def skills(context: click.Context, *, as_json: bool) -> None:
 
 
 @click.command(name="import")
-@click.argument("file", type=click.File(encoding="utf-8", errors="replace"))
+@click.argument("file")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def import_(context: click.Context, file: TextIO, *, as_json: bool) -> None:
-    """Define a skill from a JSON FILE: {name, description, prompt, labels?, metric?, settings?, examples}."""
+def import_(context: click.Context, file: str, *, as_json: bool) -> None:
+    """Define a skill from a JSON FILE or stdin (-): {name, description, prompt, labels?, metric?, settings?, examples}."""
 
     async def define(service: Service) -> None:
-        definition = SkillDefinition.parse(_without_bundle_fields(file.read()))
+        definition = SkillDefinition.parse(_without_bundle_fields(_read(file)))
         show(await service.define_skill(definition, ACTOR), as_json=as_json)
 
     with_service(context, define)
@@ -59,6 +61,20 @@ def status(context: click.Context, skill: str | None, *, as_json: bool) -> None:
         click.echo(json.dumps([run.model_dump(mode="json") for run in runs], indent=2, ensure_ascii=False))
         return
     click.echo("\n\n".join(map(str, runs)) or "No runs yet: `promptbreeder-mcp evolve SKILL` starts one.")
+
+
+def _read(file: str) -> str:
+    try:
+        with sys.stdin.buffer if file == "-" else Path(file).open("rb") as stream:
+            data = stream.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise InvalidInput(f"cannot read {file}: {error.strerror}") from error
+    if len(data) > MAX_FILE_BYTES:
+        raise InvalidInput(f"{file} is larger than {MAX_FILE_BYTES // 1_000_000} MB; import a part of the examples")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"{file} is not UTF-8 text (byte {error.start}); convert it first") from error
 
 
 def _without_bundle_fields(text: str) -> dict[str, object]:

@@ -1,0 +1,242 @@
+"""Every command: what it does, one JSON document with --json, and a plain sentence where it fails."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from promptbreeder_server.commands import cli
+
+Run = Callable[..., Result]
+Told = Callable[..., Any]
+SMALL = ("--generations", 2, "--population", 6, "--budget-tokens", 60_000)
+
+
+def test_the_way_from_a_file_to_a_prompt_in_production_and_back(run: Run, told: Told, skill_file: Path) -> None:
+    """Every step says in JSON what the next needs; progress is on stderr alone."""
+    defined = told("import", skill_file)
+    assert (defined["skill"], defined["added"], defined["version"]) == ("tickets", 90, 1)
+    evolved = run("evolve", "tickets", *SMALL, "--json")
+    report = json.loads(evolved.stdout)
+    assert (report["status"], report["version"]) == ("finished", 2)
+    assert "evolving" in evolved.stderr
+    assert told("fitness", "tickets", "--version", 2)["version"]["version"] == 2
+    moved = told("promote", "tickets", 2, "--reason", "better", "--expected-production", 1)
+    assert (moved["before"], moved["after"]) == (1, 2)
+    assert told("skills")[0]["production"] == 2
+    assert told("fitness")["skills"] == told("skills")
+    assert told("rollback", "tickets", "--reason", "a test")["after"] == 1
+    history = told("history", "tickets")
+    assert [line["kind"] for line in history] == ["rollback", "promote", "evolved", "evolve", "create"]
+    assert {line["actor"] for line in history} == {"human", "system"}
+    assert told("history", "tickets", "--before", history[2]["id"]) == history[3:]
+    (listed,) = told("status", "tickets")
+    assert listed == report
+
+
+def test_every_command_also_says_it_in_plain_text(run: Run, tickets_in: str) -> None:
+    """Nothing but text for people, each ending what was asked."""
+    assert "tickets: production version 1 of 1" in run("skills").stdout
+    assert run("status").stdout == "No runs yet: `promptbreeder-mcp evolve SKILL` starts one.\n"
+    assert "Version 2 is better" in run("evolve", tickets_in, *SMALL).stdout
+    assert "finished" in run("status").stdout
+    assert "Gate accuracy" in run("fitness", tickets_in).stdout
+    assert "version 1 -> 2" in run("promote", tickets_in, 2, "--reason", "better").stdout
+    assert "Rolled back" in run("rollback", tickets_in, "--reason", "worse").stdout
+    assert "rolled back from version 2 to 1" in run("history").stdout
+
+
+def test_empty_lists_say_how_to_begin(run: Run, told: Told) -> None:
+    """And are empty lists in JSON."""
+    assert "import FILE" in run("skills").stdout
+    assert "Nothing has happened yet" in run("history").stdout
+    assert (told("skills"), told("history"), told("status")) == ([], [], [])
+    assert told("fitness") == {"skills": [], "more": 0, "version": None}
+
+
+def test_help_names_every_command_and_needs_no_database(run: Run, home: Path) -> None:
+    """Also the version."""
+    said = run("--help").stdout
+    assert all(f"  {name}" in said for name in cli.commands)
+    assert "promptbreeder-mcp" in run("--version").stdout
+    for name in cli.commands:
+        assert "Usage:" in run(name, "--help").stdout
+    assert not home.exists()
+
+
+def test_the_demo_shows_what_evolving_brought(run: Run) -> None:
+    """A table on examples that the search never saw, the prompt, how it came about, and what to do next."""
+    said = run("demo", "--budget-tokens", 60_000).stdout
+    for part in ("Headroom on", "accuracy", "95 % interval", "evolved prompt", "generation ", "prompt://ticket-route/"):
+        assert part in said
+    assert "promptbreeder-mcp promote ticket-route 2" in said
+
+
+def test_the_demo_prints_one_object_with_these_fields(run: Run) -> None:
+    """Scripts of others read it; all else is on stderr."""
+    result = run("demo", "--json", "--seed", 3, "--budget-tokens", 60_000)
+    report = json.loads(result.stdout)
+    assert list(report) == ["skill", "model", "fingerprint", "seed", "rows", "run", "version", "prompt"]
+    assert (report["skill"], report["model"], report["seed"]) == ("ticket-route", "scripted", 3)
+    assert {tuple(row) for row in report["rows"]} == {("name", "accuracy", "low", "high", "n", "tokens")}
+    assert all(0 <= row["low"] <= row["accuracy"] <= row["high"] <= 1 for row in report["rows"])
+    assert set(report["run"]) == {"calls", "prompt_tokens", "completion_tokens", "cache_hits", "seconds"}
+    assert "Headroom" in result.stderr
+
+
+def test_run_answers_line_by_line_in_order_with_errors_in_their_places(run: Run, tickets_in: str) -> None:
+    """One object out for each line in, blank lines left out, also for what is no JSON and no UTF-8."""
+    given = b"\n".join(
+        [
+            b'{"input": "first"}',
+            b"not json",
+            b"   ",
+            b'{"input": 5}',
+            b"\xff\xfe",
+            b'{"input": ""}',
+            rb'{"input": "\ud800"}',
+            b'["a", "list"]',
+            '{"input": "letzte Zeile: Grüße"}'.encode(),
+        ]
+    )
+    result = run("run", tickets_in, stdin=given, code=1)
+    said = [json.loads(line) for line in result.stdout.splitlines()]
+    assert ["error" in line for line in said] == [False, True, True, True, True, True, True, False]
+    assert all(line["answer"] for line in (said[0], said[-1]))
+    assert "no text" not in said[1]["error"]
+    assert json.loads(run("run", tickets_in, stdin='{"input": "alone"}').stdout)["version"] == 1
+
+
+def test_an_export_can_be_imported_again(run: Run, told: Told, tickets_in: str, tmp_path: Path) -> None:
+    """Under the same name it changes nothing; elsewhere it makes the same skill, with the same splits."""
+    exported = run("export", tickets_in).stdout
+    file = tmp_path / "bundle.json"
+    file.write_text(exported, encoding="utf-8")
+    again = told("import", file)
+    assert (again["added"], again["duplicates"], again["version"]) == (0, 90, 1)
+    elsewhere = ("--home", tmp_path / "elsewhere")
+    copied = told(*elsewhere, "import", file)
+    assert copied["examples"] == again["examples"]
+    bundle, copy = json.loads(exported), json.loads(run(*elsewhere, "export", tickets_in).stdout)
+    for one in (bundle, copy):
+        for version in one["versions"]:
+            del version["created_at"]
+    assert bundle == copy
+
+
+def test_import_reads_stdin_and_a_byte_order_mark(told: Told, skill_file: Path) -> None:
+    """Editors of some systems write one."""
+    assert told("import", "-", stdin=skill_file.read_bytes())["added"] == 90
+    skill_file.write_bytes(b"\xef\xbb\xbf" + skill_file.read_bytes())
+    assert told("import", skill_file)["duplicates"] == 90
+
+
+WRONG_FILES = [
+    (b"", "not a JSON file"),
+    (b'{"name": ', "not a JSON file"),
+    (b"[" * 100_000, "not a JSON file"),
+    (b"[]", "the file holds no JSON object"),
+    (b"{}", "name: Field required"),
+    (b'{"name": "x", "description": "d", "prompt": "p", "colour": 1}', "unknown fields colour; a skill has name"),
+    (b'{"name": "x", "description": "d", "prompt": "\xff"}', "is not UTF-8 text (byte 45)"),
+    (b'{"name": "x", "description": "d", "prompt": ""}', "prompt: must not be empty"),
+    (b'{"name": "../x", "description": "d", "prompt": "p"}', "is not a skill name"),
+    (b'{"name": "x", "description": "d", "prompt": "p", "examples": [{"input": "a"}]}', "no `expected` answer"),
+    (rb'{"\ud800": 1}', "unknown fields"),
+]
+
+
+@pytest.mark.parametrize(("content", "reason"), WRONG_FILES)
+def test_a_wrong_file_is_refused_in_one_sentence_and_nothing_is_stored(
+    run: Run, told: Told, tmp_path: Path, content: bytes, reason: str
+) -> None:
+    """Status 1, the reason on stderr, nothing on stdout."""
+    file = tmp_path / "wrong.json"
+    file.write_bytes(content)
+    result = run("import", file, code=1)
+    assert result.stderr.startswith("Error: ")
+    assert reason in result.stderr
+    assert result.stdout == ""
+    assert told("skills") == []
+
+
+def test_a_file_that_is_missing_a_folder_or_too_large_is_refused(run: Run, tmp_path: Path) -> None:
+    """Before its content is looked at."""
+    assert "No such file" in run("import", tmp_path / "missing.json", code=1).stderr
+    assert "Is a directory" in run("import", tmp_path, code=1).stderr
+    large = tmp_path / "large.json"
+    with large.open("wb") as file:
+        file.truncate(60_000_000)
+    assert "larger than 50 MB" in run("import", large, code=1).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (("fitness", "nobody"), "no skill named 'nobody'; there are: tickets"),
+        (("history", "nobody"), "no skill named 'nobody'"),
+        (("status", "nobody"), "no skill named 'nobody'"),
+        (("export", "nobody"), "no skill named 'nobody'"),
+        (("run", "nobody"), "no skill named 'nobody'"),
+        (("evolve", "nobody"), "no skill named 'nobody'"),
+        (("evolve", "tickets", "--generations", 0), "generations: Input should be greater"),
+        (("evolve", "tickets", "--strategy", "luck"), "take one of auto, promptbreeder"),
+        (("promote", "tickets", 9, "--reason", "why"), "no version 9; there are 1 to 1"),
+        (("promote", "tickets", 1, "--reason", "why"), "in production already"),
+        (("promote", "tickets", 1, "--reason", ""), "a reason is needed"),
+        (("rollback", "tickets", "--reason", "why"), "nothing to go back to"),
+        (("cancel", "r-0"), "no run 'r-0'"),
+        (("--engine", "steam", "skills"), "engine: Input should be 'auto', 'native' or 'portable'"),
+        (("--engine", "steam", "doctor"), "engine: Input should be 'auto', 'native' or 'portable'"),
+        (("--model", "steam", "demo"), "'steam' is not a model"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_sentence(
+    run: Run, tickets_in: str, arguments: tuple[object, ...], reason: str
+) -> None:
+    """Status 1, on stderr."""
+    result = run(*arguments, code=1)
+    assert tickets_in
+    assert reason in result.stderr
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("arguments", [("bogus",), ("promote", "tickets"), ("cancel",), ("evolve", "t", "--seed", "x")])
+def test_a_command_that_is_not_understood_shows_how_it_is_used(run: Run, arguments: tuple[str, ...]) -> None:
+    """Status 2, as all programs do."""
+    assert "Usage:" in run(*arguments, code=2).stderr
+
+
+def test_cancel_ends_a_run_that_nobody_drives(run: Run, told: Told, tickets_in: str) -> None:
+    """And a second time there is nothing to cancel."""
+    report = told("evolve", tickets_in, *SMALL)
+    assert "already ended" in run("cancel", report["run_id"], code=1).stderr
+
+
+def test_the_doctor_finds_nothing_wrong_where_nothing_is(run: Run, told: Told, tickets_in: str) -> None:
+    """Settings, database and model are each looked at."""
+    findings = told("doctor")
+    assert all(found["ok"] for found in findings)
+    assert {"setting home", "python", "database", "model"} <= {found["check"] for found in findings}
+    assert tickets_in
+    assert "BAD" not in run("doctor").stdout
+
+
+def test_the_doctor_says_what_is_wrong_with_status_1(run: Run, told: Told, home: Path) -> None:
+    """A model that does not exist, a file that is no database; the report is complete all the same."""
+    bad = [found for found in told("--model", "steam", "doctor", code=1) if not found["ok"]]
+    assert [found["check"] for found in bad] == ["model"]
+    assert "BAD model: 'steam' is not a model" in run("--model", "steam", "doctor", code=1).stdout
+    (home / "promptbreeder.db").write_bytes(b"this is no database" * 400)
+    bad = [found for found in told("doctor", code=1) if not found["ok"]]
+    assert [found["check"] for found in bad] == ["database"]
+
+
+def test_a_flag_wins_over_the_environment(told: Told, tmp_path: Path) -> None:
+    """They have the same names."""
+    findings = {found["check"]: found["detail"] for found in told("--home", tmp_path / "other", "doctor")}
+    assert findings["setting home"] == str(tmp_path / "other")
+    assert (tmp_path / "other" / "promptbreeder.db").exists()

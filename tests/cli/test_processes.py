@@ -1,0 +1,70 @@
+"""What only a real process shows: signals, encodings, and that no command leaves a traceback."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+COMMAND = [sys.executable, "-m", "promptbreeder_server"]
+PATIENCE = 60
+
+
+@pytest.fixture
+def process(environment: dict[str, str]) -> Callable[..., subprocess.Popen[str]]:
+    """Return a function that starts a command."""
+
+    def start(*arguments: str, **changes: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [*COMMAND, *arguments],
+            env={**os.environ, **environment, **changes},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+        )
+
+    return start
+
+
+def test_ctrl_c_pauses_a_run_and_the_same_command_goes_on_with_it(
+    process: Callable[..., subprocess.Popen[str]], told: Callable[..., Any], tickets_in: str
+) -> None:
+    """The first says so and ends with a failure; the second finishes the run, and there is no other."""
+    evolve = ("evolve", tickets_in, "--generations", "60", "--budget-tokens", "600000", "--json")
+    with process(*evolve) as first:
+        while not told("status"):
+            pass
+        first.send_signal(signal.SIGINT)
+        out, err = first.communicate(timeout=PATIENCE)
+        assert first.returncode == 1
+    assert out == ""
+    assert "The run pauses; the same command goes on with it." in err
+    assert "Traceback" not in err
+    (paused,) = told("status")
+    assert paused["status"] == "paused"
+    with process(*evolve) as second:
+        out, err = second.communicate(timeout=PATIENCE)
+        assert second.returncode == 0, err
+    finished = json.loads(out)
+    assert (finished["run_id"], finished["status"]) == (paused["run_id"], "finished")
+    assert len(told("status")) == 1
+
+
+def test_json_is_utf_8_whatever_the_locale(
+    process: Callable[..., subprocess.Popen[str]], tickets_in: str, tmp_path: Path
+) -> None:
+    """Also where Python would write ASCII."""
+    file = tmp_path / "skill.json"
+    definition = {"name": tickets_in, "description": "Grüße, 世界", "prompt": "Wohin gehört das?"}
+    file.write_text(json.dumps(definition, ensure_ascii=False), encoding="utf-8")
+    for arguments in (("import", str(file), "--json"), ("skills",), ("skills", "--json"), ("export", tickets_in)):
+        with process(*arguments, PYTHONIOENCODING="ascii", LC_ALL="C") as command:
+            out, err = command.communicate(timeout=PATIENCE)
+            assert command.returncode == 0, err
+    assert "Grüße, 世界" in json.loads(out)["description"]
