@@ -96,7 +96,7 @@ class Service:
     ) -> RunReport:
         """Start, join or resume a run, and wait for it up to `wait_seconds`."""
         run_id = await evolving.evolve(self._bench, self.engine, request, actor)
-        return await self.get_run(run_id, wait_seconds=wait_seconds, on_progress=on_progress)
+        return await evolving.report(self._bench, self.engine, run_id, wait_seconds, on_progress, take_over=True)
 
     async def get_run(
         self, run_id: str, *, wait_seconds: float = 0, on_progress: OnProgress | None = None

@@ -24,7 +24,9 @@ from promptbreeder.prompt import Decoding, Format, Prompt
 
 SECOND_INSTRUCTION = "So the final answer is:"
 """Stands in where the writer finds no second task-prompt."""
-_FAVOUR = (Decoding.CALIBRATED, Decoding.CALIBRATED, Decoding.CALIBRATED, Decoding.CONSTRAINED, Decoding.FREE)
+_FAVOUR = (*[Decoding.CALIBRATED] * 3, Decoding.CONSTRAINED, *[Decoding.CALIBRATED] * 3, Decoding.FREE)
+"""Mostly calibrated: a constrained twin of a calibrated prompt costs nothing to measure later, since the label
+probabilities are the same."""
 
 
 def initial_population(context: Context) -> Step[Population]:
@@ -80,7 +82,7 @@ def _varied(seed: Prompt, count: int, context: Context) -> Step[Population]:
     decodings = _shares([value for value in _FAVOUR if value in context.task.decodings] or [seed.decoding], count)
     even = even_sizes(context.task, context.profile.context_size)
     few, many = even[(len(even) - 1) // 2], even[-1]
-    sizes = _shares([few, few, many, 0], count)
+    sizes = _shares([few, few, many, few, many, 0], count)
     context.rng.shuffle(decodings)
     context.rng.shuffle(sizes)
     best = _FAVOUR[0] if _FAVOUR[0] in context.task.decodings else decodings[0] if decodings else seed.decoding

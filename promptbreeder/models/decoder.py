@@ -2,6 +2,7 @@
 
 import contextlib
 import ctypes
+import functools
 import importlib
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -13,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from promptbreeder.errors import ModelCrashed, ModelMissing
+from promptbreeder.models.chatml import END_OF_TURN
 from promptbreeder.models.engine import Interrupted, Stopped, let_threads_sleep
 
 CELLS = 8_192
@@ -73,6 +75,13 @@ class Decoder:
         # An array of pointers to arrays: seen through the pointers' targets.
         self._sequence_ids = [self._batch.seq_id[i] for i in range(BATCH)]
         self._pieces: dict[int, bytes] = {}
+        self._turn = functools.lru_cache(maxsize=256)(self._tokenise)
+        # True of vocabularies in which the end of a turn is a token that eats no white space around it.
+        sample = f"a b{END_OF_TURN}\nc {END_OF_TURN} d"
+        self._turns_apart = False
+        whole = self.tokens(sample)
+        self._turns_apart = True
+        self._turns_apart = self.tokens(sample) == whole
 
     def _context_params(self, threads: int) -> Any:  # noqa: ANN401 - a C structure
         params = self._lib.llama_context_default_params()
@@ -85,6 +94,11 @@ class Decoder:
 
     def tokens(self, text: str) -> tuple[int, ...]:
         """Return the tokens of `text`, control tokens recognised."""
+        # Turn by turn, because all prompts of a block have turns in common, and tokenising is most of our own work.
+        *turns, rest = text.split(END_OF_TURN) if self._turns_apart else (text,)
+        return tuple(token for turn in turns for token in self._turn(turn + END_OF_TURN)) + self._tokenise(rest)
+
+    def _tokenise(self, text: str) -> tuple[int, ...]:
         data = text.encode()
         size = len(data) + 8
         buffer = (self._lib.llama_token * size)()

@@ -48,7 +48,7 @@ class Loopback:
         return answer
 
     def _await(self, connection: http.client.HTTPConnection, stopped: Stopped) -> None:
-        deadline = time.monotonic() + _DEADLINE_SECONDS
+        deadline = _deadline()
         with selectors.DefaultSelector() as selector:
             selector.register(connection.sock, selectors.EVENT_READ)
             while not selector.select(_POLL_SECONDS):
@@ -58,3 +58,7 @@ class Loopback:
                     raise ModelTimeout(
                         f"the model gave no answer within {_DEADLINE_SECONDS:.0f} s; is the machine overloaded?"
                     )
+
+
+def _deadline() -> float:
+    return time.monotonic() + _DEADLINE_SECONDS

@@ -27,7 +27,7 @@ Tokens: TypeAlias = tuple[int, ...]
 T = TypeVar("T")
 _TIMED_READ = 128
 _TIMED_WRITE = 8
-_TIMES = 5
+_TIMES = 3
 """The best of several short runs: the machine may be busy with something else for moments."""
 
 

@@ -34,7 +34,7 @@ _SEEDS = 2**32 - 1
 """The last 32-bit number means a random seed to llama.cpp."""
 _TIMED_READ = 128
 _TIMED_WRITE = 8
-_TIMES = 5
+_TIMES = 3
 """The best of several short runs: the machine may be busy with something else for moments."""
 
 

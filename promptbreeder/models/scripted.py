@@ -109,13 +109,14 @@ class ScriptedModel:
     async def likelihood(self, requests: Sequence[Expected]) -> Block[Likelihood]:
         """Score an answer high where it is the one that would be given."""
         self._begin(requests)
-        found = [
-            Likelihood(
-                -0.1 if _executed(request.messages, (request.answer,)) == request.answer else -3.0,
-                _tokens(request.messages),
-            )
-            for request in requests
-        ]
+        found = []
+        for request in requests:
+            read = _tokens(request.messages)
+            if read > _CONTEXT:
+                found.append(Likelihood(0.0, 0, failure=f"the prompt has {read} tokens; {_CONTEXT} fit"))
+                continue
+            fits = _executed(request.messages, ()) == request.answer
+            found.append(Likelihood(-0.1 if fits else -3.0, read))
         return Block(tuple(found), _shared([request.messages for request in requests]))
 
     async def aclose(self) -> None:

@@ -94,10 +94,12 @@ class Engine:
         """
         if run_id in self._running:
             return
-        fence = await self._desk.claim(run_id)
-        watched = self._running[run_id] = _Watched(anyio.CancelScope(), anyio.Event())
-        self._group.start_soon(self._keep, run_id, fence, watched, name=f"run {run_id}")
-        self._group.start_soon(self._watch, run_id, fence, watched, name=f"watch {run_id}")
+        # A lease that was taken must be driven or let go, also when the caller goes away at this moment.
+        with anyio.CancelScope(shield=True):
+            fence = await self._desk.claim(run_id)
+            watched = self._running[run_id] = _Watched(anyio.CancelScope(), anyio.Event())
+            self._group.start_soon(self._keep, run_id, fence, watched, name=f"run {run_id}")
+            self._group.start_soon(self._watch, run_id, fence, watched, name=f"watch {run_id}")
 
     async def wait(self, run_id: str) -> None:
         """Return when this process no longer drives the run."""

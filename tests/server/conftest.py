@@ -84,7 +84,7 @@ class Lines:
         self.ask("initialize", {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client})
         self.write(json.dumps({"jsonrpc": "2.0", "method": "notifications/initialized"}).encode())
 
-    def call(self, tool: str, *, modern: bool = False, **arguments: Any) -> dict[str, Any]:
+    def call(self, tool: str, *, modern: bool = False, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
         """Call a tool and return its result."""
         return self.ask("tools/call", {"name": tool, "arguments": arguments}, modern=modern)["result"]
 
@@ -102,7 +102,7 @@ class Lines:
         return status
 
 
-async def call_tool(client: Client, tool: str, /, **arguments: Any) -> dict[str, Any]:
+async def call_tool(client: Client, tool: str, /, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
     """Call a tool that must succeed, and return its data; the text must be there, too."""
     result = await client.call_tool(tool, arguments)
     return data_of(result)
@@ -147,7 +147,7 @@ def log(tmp_path: Path) -> Iterator[IO[str]]:
 def connect(environment: dict[str, str], log: IO[str]) -> Callable[..., Client]:
     """Return a maker of clients, each with a server process of its own."""
 
-    def make(*, mode: str = "auto", env: dict[str, str] | None = None, **settings: Any) -> Client:
+    def make(*, mode: str = "auto", env: dict[str, str] | None = None, **settings: Any) -> Client:  # noqa: ANN401
         parameters = StdioServerParameters(command=COMMAND[0], args=[*COMMAND[1:]], env={**environment, **(env or {})})
         return Client(stdio_client(parameters, errlog=log), mode=mode, **settings)
 

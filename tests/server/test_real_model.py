@@ -39,7 +39,7 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def skill(
-    home: Path, models: Path, environment: dict[str, str], log: IO[str], ticket_route: dict[str, Any], tmp_path: Path
+    *, home: Path, models: Path, environment: dict[str, str], log: IO[str], ticket_route: dict[str, Any], tmp_path: Path
 ) -> str:
     """Bring in a skill that is small enough for a portable engine, with splits of its own, by command line."""
     home.mkdir()

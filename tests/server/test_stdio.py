@@ -39,7 +39,7 @@ def is_protocol(line: bytes) -> bool:
 
 
 @pytest.mark.parametrize("modern", [False, True])
-def test_whatever_prints_misses_the_wire(lines: Callable[..., Lines], tmp_path: Path, modern: bool) -> None:
+def test_whatever_prints_misses_the_wire(lines: Callable[..., Lines], tmp_path: Path, *, modern: bool) -> None:
     """A handler, native code, a child process, and what is printed at exit: stderr at most."""
     program = tmp_path / "printing.py"
     program.write_text(PRINTING, encoding="utf-8")
@@ -135,7 +135,7 @@ REQUESTS: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize("modern", [False, True])
-def test_garbage_between_requests_costs_no_answer(lines: Callable[..., Lines], modern: bool) -> None:
+def test_garbage_between_requests_costs_no_answer(lines: Callable[..., Lines], *, modern: bool) -> None:
     """Every valid id gets exactly one answer, and the process and its stdout stay sound."""
     rng = random.Random(8 + modern)
     with lines() as server:

@@ -53,7 +53,7 @@ def text() -> Callable[[CallToolResult], str]:
 def call() -> Callable[..., Any]:
     """Return a function that calls a tool which must succeed, and returns its data."""
 
-    async def called(client: Client, tool: str, /, **arguments: Any) -> Any:
+    async def called(client: Client, tool: str, /, **arguments: Any) -> Any:  # noqa: ANN401
         result = await client.call_tool(tool, arguments)
         assert not result.is_error, text_of(result)
         return result.structured_content

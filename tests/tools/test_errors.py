@@ -62,21 +62,38 @@ MISTAKES = [
 ]
 
 
+@pytest.mark.parametrize("mode", ["auto"])
 @pytest.mark.parametrize(
     ("tool", "arguments", "reason"), MISTAKES, ids=lambda value: value if isinstance(value, str) else ""
 )
 async def test_a_mistake_is_answered_with_what_to_do_and_changes_nothing(
-    client: Client, call: Callable[..., Any], text: Text, tool: str, arguments: dict[str, Any], reason: str
+    client: Client, call: Callable[..., Any], text: Text, *, tool: str, arguments: dict[str, Any], reason: str
 ) -> None:
     """The answer is a short tool error, without links and without the text that was given."""
     before = await call(client, "get_fitness")
-    result = await client.call_tool(tool, arguments)
-    assert result.is_error
-    said = text(result)
+    said = await refused(client, text, tool, arguments)
     assert reason in said
     assert len(said) < 600
     assert "pydantic" not in said
     assert await call(client, "get_fitness") == before
+
+
+@pytest.mark.parametrize("mode", ["legacy"])
+async def test_one_mistake_after_another_is_answered_the_same_in_the_old_era(
+    client: Client, call: Callable[..., Any], text: Text
+) -> None:
+    """On one connection, which is none the worse for it."""
+    before = await call(client, "get_fitness")
+    for tool, arguments, reason in MISTAKES:
+        assert reason in await refused(client, text, tool, arguments)
+    assert await call(client, "get_fitness") == before
+
+
+async def refused(client: Client, text: Text, tool: str, arguments: dict[str, Any]) -> str:
+    """Call a tool that must refuse, and return what it says."""
+    result = await client.call_tool(tool, arguments)
+    assert result.is_error
+    return text(result)
 
 
 TEXTS = [

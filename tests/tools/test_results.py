@@ -25,7 +25,7 @@ def sizes(result: CallToolResult) -> tuple[float, float]:
     return len(texts.encode()) / 4, len(data.encode()) / 4
 
 
-def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:  # noqa: ANN401
     """Yield every value in a result's data that says something, with its path."""
     if isinstance(value, dict):
         for name, entry in value.items():
@@ -37,7 +37,7 @@ def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield path, value
 
 
-def is_said(value: Any, text: str) -> bool:
+def is_said(value: Any, text: str) -> bool:  # noqa: ANN401
     """Tell whether a text mentions a value; numbers also rounded, as people read them."""
     if isinstance(value, str):
         return value in text or repr(value) in text
@@ -103,7 +103,7 @@ async def test_results_stay_small_whatever_was_stored(client: Client, call: Call
     assert re.search(r" \[\.\.\. [\d,]+ characters more, see the resources\]$", prompt["text"])
 
 
-def view(**changes: Any) -> PromptView:
+def view(**changes: Any) -> PromptView:  # noqa: ANN401
     """Return a prompt as it is shown."""
     fields = {
         "skill": "s",

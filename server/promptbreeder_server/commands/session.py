@@ -17,6 +17,7 @@ from promptbreeder.results import RunReport
 from promptbreeder.service import Service
 from promptbreeder_server.compose import compose
 from promptbreeder_server.settings import Settings
+from promptbreeder_server.stopping import stop_on_signal
 
 T = TypeVar("T")
 ACTOR = Actor("human", "promptbreeder-mcp command line")
@@ -42,21 +43,36 @@ def with_service(context: click.Context, work: Callable[[Service], Awaitable[T]]
     """Run `work` with a service, and leave with a plain message and status 1 where it fails."""
     logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
 
-    async def entered() -> T:
-        async with compose(context.obj.settings()) as service:
-            # Carried out of the service's task group, which would wrap it in a group.
-            try:
-                return await work(service)
-            except (PromptBreederError, click.ClickException) as error:
-                failure = error
-        raise failure
+    settings = context.obj.settings()
+    failure: list[Exception] = []
+    interrupted: list[bool] = []
+    results: list[T] = []
+
+    async def entered() -> None:
+        async with anyio.create_task_group() as group:
+
+            def stop() -> None:
+                interrupted.append(True)
+                group.cancel_scope.cancel()
+
+            group.start_soon(stop_on_signal, stop)
+            async with compose(settings) as service:
+                # Carried out of the task groups, which would wrap them in groups.
+                try:
+                    results.append(await work(service))
+                except (PromptBreederError, click.ClickException) as error:
+                    failure.append(error)
+            group.cancel_scope.cancel()
 
     try:
-        return anyio.run(entered)
-    except PromptBreederError as error:
-        raise click.ClickException(str(error)) from error
+        anyio.run(entered)
     except KeyboardInterrupt:
-        raise click.Abort from None
+        interrupted.append(True)
+    if interrupted:
+        raise click.Abort
+    for error in failure:
+        raise error if isinstance(error, click.ClickException) else click.ClickException(str(error)) from error
+    return results[0]
 
 
 def show(result: BaseModel, *, as_json: bool) -> None:

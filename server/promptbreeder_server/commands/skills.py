@@ -31,7 +31,10 @@ def skills(context: click.Context, *, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def import_(context: click.Context, file: str, *, as_json: bool) -> None:
-    """Define a skill from a JSON FILE or stdin (-): {name, description, prompt, labels?, metric?, settings?, examples}."""
+    """Define a skill from a JSON FILE, or - for stdin.
+
+    It holds {name, description, prompt, labels?, metric?, settings?, examples}.
+    """
 
     async def define(service: Service) -> None:
         definition = SkillDefinition.parse(_without_bundle_fields(_read(file)))

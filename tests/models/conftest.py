@@ -1,0 +1,124 @@
+"""What tests of model backends share: each real engine is loaded once, and an engine that is only pretended."""
+
+import importlib.util
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import anyio
+import pytest
+
+from promptbreeder.models import embedded, formats, weights
+from promptbreeder.models.base import Block, Choice, Likelihood, Model, Rates, Reply, Sampling
+from promptbreeder.models.embedded import EmbeddedModel, EngineName
+from promptbreeder.models.engine import Interrupted, Stopped
+from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.prompt import Message
+
+PACKAGES: dict[EngineName, str] = {"native": "llama_cpp", "portable": "xllamacpp"}
+ENGINES = ("portable", pytest.param("native", marks=pytest.mark.native))
+
+
+def opened(engine: EngineName, folder: Path) -> EmbeddedModel:
+    """Return the bundled model on an engine, or skip the test."""
+    if importlib.util.find_spec(PACKAGES[engine]) is None:
+        pytest.skip(f"the {engine} engine is not installed")
+    model = EmbeddedModel("", folder, engine=engine)
+    anyio.run(model.open)
+    return model
+
+
+@pytest.fixture(scope="session", params=ENGINES)
+def real(request: pytest.FixtureRequest, real_models: Path) -> Iterator[EmbeddedModel]:
+    """Yield the bundled model on each engine."""
+    model = opened(request.param, real_models)
+    yield model
+    anyio.run(model.aclose)
+
+
+@pytest.fixture(scope="session", params=["scripted", *ENGINES])
+def model(request: pytest.FixtureRequest, real_models: Path) -> Iterator[Model]:
+    """Yield each backend, open."""
+    found: Model = ScriptedModel() if request.param == "scripted" else opened(request.param, real_models)
+    yield found
+    anyio.run(found.aclose)
+
+
+@pytest.fixture(scope="session")
+def ask() -> Callable[..., tuple[Message, ...]]:
+    """Return a maker of chats: an instruction, then (asked, answered) pairs, then what is asked."""
+
+    def make(asked: str, *shots: tuple[str, str], system: str = "Answer in a few words.") -> tuple[Message, ...]:
+        turns = [turn for shot in shots for turn in (Message("user", shot[0]), Message("assistant", shot[1]))]
+        return (Message("system", system), *turns, Message("user", asked))
+
+    return make
+
+
+class PretendedEngine:
+    """An engine that echoes; `reached` is set at each poll of `stopped` while it is told to go on for ever."""
+
+    description = "pretended 1"
+    context = 100
+    exact_choice = True
+    has_likelihood = True
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.closed = False
+        self.measured = 0
+        self.endless = False
+        self.reached = threading.Event()
+        self.interrupted = threading.Event()
+        self.prompts: list[str] = []
+
+    def generate(self, prompts: Sequence[str], samplings: Sequence[Sampling], stopped: Stopped) -> Block[Reply]:
+        """Echo each prompt, or go on until the caller has gone."""
+        self.prompts.extend(prompts)
+        while self.endless:
+            self.reached.set()
+            if stopped():
+                self.interrupted.set()
+                raise Interrupted
+        return Block(tuple(Reply(prompt, 1, s.max_tokens) for prompt, s in zip(prompts, samplings, strict=True)))
+
+    def choose(self, prompts: Sequence[str], options: Sequence[str], stopped: Stopped) -> Block[Choice]:
+        """Find all options alike."""
+        assert not stopped()
+        self.prompts.extend(options)
+        return Block(tuple(Choice((-1.0,) * len(options), 1) for _ in prompts))
+
+    def likelihood(self, prompts: Sequence[str], answers: Sequence[str], stopped: Stopped) -> Block[Likelihood]:
+        """Find all answers alike."""
+        assert not stopped()
+        self.prompts.extend(answers)
+        return Block(tuple(Likelihood(-1.0, 1) for _ in prompts))
+
+    def measure_rates(self) -> Rates:
+        """Be fastest on BF16."""
+        self.measured += 1
+        return Rates(read=200.0 if "BF16" in self.path.name else 100.0, write=10.0)
+
+    def close(self) -> None:
+        """Remember it."""
+        self.closed = True
+
+
+@pytest.fixture
+def engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[PretendedEngine]:
+    """Put pretended engines, weights and conversions in the place of real ones; return the list of those loaded."""
+    loaded: list[PretendedEngine] = []
+    shipped = tmp_path / "pretended.gguf"
+    shipped.write_bytes(b"weights")
+
+    def load(path: Path) -> PretendedEngine:
+        loaded.append(PretendedEngine(path))
+        return loaded[-1]
+
+    def requantise(source: Path, target: Path, name: str, _: Stopped) -> None:
+        target.write_bytes(source.read_bytes() + name.encode())
+
+    monkeypatch.setattr(embedded, "_engine_loader", lambda _: ("pretended", load))
+    monkeypatch.setattr(weights, "find", lambda _: shipped)
+    monkeypatch.setattr(formats, "requantise", requantise)
+    return loaded

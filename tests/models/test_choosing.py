@@ -1,0 +1,105 @@
+"""From a name to a backend, and from a name to a file."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from promptbreeder.errors import InvalidInput, ModelMissing
+from promptbreeder.models import weights
+from promptbreeder.models.choosing import choose_model
+from promptbreeder.models.embedded import EmbeddedModel
+from promptbreeder.models.scripted import ScriptedModel
+
+
+@pytest.fixture
+def ollama(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of an Ollama that has pulled smollm2:360m."""
+    manifest = tmp_path / "manifests" / "registry.ollama.ai" / "library" / "smollm2" / "360m"
+    manifest.parent.mkdir(parents=True)
+    layers = [
+        {"mediaType": "application/vnd.ollama.image.template", "digest": "sha256:1"},
+        {"mediaType": "application/vnd.ollama.image.model", "digest": "sha256:2"},
+    ]
+    manifest.write_text(json.dumps({"layers": layers}))
+    (tmp_path / "blobs").mkdir()
+    (tmp_path / "blobs" / "sha256-2").write_bytes(b"GGUF")
+    monkeypatch.setenv("OLLAMA_MODELS", str(tmp_path))
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("name", "found"),
+    [
+        ("auto", "embedded:smollm2:135m"),
+        ("embedded", "embedded:smollm2:135m"),
+        ("embedded:smollm2:135m", "embedded:smollm2:135m"),
+        ("embedded:smollm2:360m", "embedded:smollm2:360m"),
+        ("embedded:/a/b.gguf", "embedded:/a/b.gguf"),
+    ],
+)
+def test_names_of_embedded_models(name: str, found: str, tmp_path: Path) -> None:
+    """Each name gives a model that is not open yet, and that says its full name."""
+    model = choose_model(name, tmp_path)
+    assert isinstance(model, EmbeddedModel)
+    assert model.name == found
+
+
+def test_the_scripted_model_has_a_name(tmp_path: Path) -> None:
+    """It can be asked for like any other."""
+    assert isinstance(choose_model("scripted", tmp_path), ScriptedModel)
+
+
+@pytest.mark.parametrize("name", ["", "gpt", "smollm2:135m", "Embedded"])
+def test_any_other_name_is_refused(name: str, tmp_path: Path) -> None:
+    """The error lists what there is."""
+    with pytest.raises(InvalidInput, match="use auto, embedded"):
+        choose_model(name, tmp_path)
+
+
+def test_without_any_engine_auto_names_the_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install one, or try the scripted model."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ModelMissing, match=r"(?s)\[embedded\].*scripted"):
+        choose_model("auto", tmp_path)
+
+
+def test_the_bundled_weights_are_found() -> None:
+    """By either of their names."""
+    assert weights.find("") == weights.find("smollm2:135m")
+    assert weights.find("").suffix == ".gguf"
+
+
+def test_bundled_weights_that_are_not_installed_are_an_error_with_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Install them, or name a file."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ModelMissing, match=r"(?s)\[embedded\].*PROMPTBREEDER_MODEL"):
+        weights.find("")
+
+
+def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:
+    """So that a typing error is seen."""
+    with pytest.raises(ModelMissing, match=r"no file .*nothing\.gguf"):
+        weights.find(str(tmp_path / "nothing.gguf"))
+
+
+def test_what_ollama_has_pulled_is_found(ollama: Path) -> None:
+    """Its manifest names the blob that holds the weights."""
+    assert weights.find("smollm2:360m") == ollama / "blobs" / "sha256-2"
+
+
+def test_what_ollama_has_not_pulled_is_an_error_with_the_ways_out(ollama: Path) -> None:
+    """Pull it, or name a file; weights that are gone are pulled again."""
+    with pytest.raises(ModelMissing, match=r"(?s)ollama pull smollm2:1\.7b.*PROMPTBREEDER_MODEL"):
+        weights.find("smollm2:1.7b")
+    (ollama / "blobs" / "sha256-2").unlink()
+    with pytest.raises(ModelMissing, match="pull smollm2:360m again"):
+        weights.find("smollm2:360m")
+
+
+@pytest.mark.parametrize("name", ["smollm2", "../x:y", "a:../../b", "x y:z", ":"])
+def test_what_is_neither_a_file_nor_a_model_with_its_size_is_refused(name: str) -> None:
+    """No name leads out of Ollama's folder."""
+    with pytest.raises(InvalidInput, match="neither"):
+        weights.find(name)

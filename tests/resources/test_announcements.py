@@ -1,0 +1,134 @@
+"""Who listens is told what changed: by subscriptions/listen in the new era, by resources/subscribe in the old."""
+
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import anyio
+import pytest
+from mcp import Client, MCPDeprecationWarning, MCPError
+from mcp.client.subscriptions import PromptsListChanged, ResourcesListChanged, ResourceUpdated, Subscription
+
+from promptbreeder.service import Change, Service
+from promptbreeder_server.announcing import MAX_SUBSCRIPTIONS, resources_of
+from promptbreeder_server.server import PromptServer
+
+pytestmark = pytest.mark.anyio
+Call = Callable[..., Any]
+NEW = ("auto",)
+OLD = ("legacy",)
+LISTS = ("notifications/resources/list_changed", "notifications/prompts/list_changed")
+SECOND = {"name": "tickets", "description": "d", "prompt": "Answer with the queue."}
+
+
+@contextmanager
+def old_methods() -> Iterator[None]:
+    """Allow the SDK's methods for the old era, which it calls deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MCPDeprecationWarning)
+        yield
+
+
+async def events(subscription: Subscription, *expected: object) -> None:
+    """Return when all `expected` events have come."""
+    missing = set(expected)
+    with anyio.fail_after(30):
+        while missing:
+            missing.discard(await anext(subscription))
+
+
+@pytest.mark.parametrize("mode", NEW)
+async def test_a_listener_hears_of_lists_and_of_the_resources_that_it_named(client: Client, call: Call) -> None:
+    """A new skill changes the lists, a promotion what is in production."""
+    named = ["skills://index", "prompt://tickets/production", "history://tickets", "prompt://tickets/versions"]
+    async with client.listen(
+        resources_list_changed=True, prompts_list_changed=True, resource_subscriptions=named
+    ) as heard:
+        assert set(heard.honored.resource_subscriptions or ()) == set(named)
+        await call(client, "define_skill", **SECOND)
+        await events(heard, ResourcesListChanged(), PromptsListChanged(), *map(ResourceUpdated, named))
+        await call(client, "promote", skill="tickets", version=2, reason="why", force=True)
+        await events(heard, PromptsListChanged(), *map(ResourceUpdated, named))
+
+
+@pytest.mark.parametrize("mode", NEW)
+async def test_a_listener_hears_of_a_run_until_its_end(client: Client, call: Call) -> None:
+    """Every step of it; the version that it makes is announced before its end."""
+    arguments = {"skill": "tickets", "generations": 60, "budget_tokens": 600_000, "wait_seconds": 0}
+    run = await call(client, "evolve_prompt", **arguments)
+    updated = ResourceUpdated(f"run://{run['run_id']}")
+    async with client.listen(resource_subscriptions=[updated.uri, "prompt://tickets/versions"]) as heard:
+        await events(heard, updated)
+        await events(heard, ResourceUpdated("prompt://tickets/versions"))
+        assert (await call(client, "get_run", run_id=run["run_id"]))["status"] == "finished"
+
+
+@pytest.mark.parametrize("mode", OLD)
+async def test_a_subscriber_of_the_old_era_hears_until_it_unsubscribes(client: Client, call: Call, heard: Any) -> None:  # noqa: ANN401
+    """Subscribing twice is subscribing once; lists are announced to everybody."""
+    uri = "prompt://tickets/production"
+    with old_methods():
+        await client.subscribe_resource(uri)
+        await client.subscribe_resource(uri)
+        await call(client, "define_skill", **SECOND)
+        await heard.wait_for(*LISTS, f"notifications/resources/updated {uri}")
+        await client.unsubscribe_resource(uri)
+    heard.notes.clear()
+    await call(client, "define_skill", name="new", description="d", prompt="p")
+    await heard.wait_for(*LISTS)
+    await call(client, "promote", skill="tickets", version=2, reason="why", force=True)
+    await call(client, "define_skill", name="newer", description="d", prompt="p")
+    with anyio.fail_after(30):
+        while heard.notes.count(LISTS[0]) < 2:
+            await anyio.lowlevel.checkpoint()
+    assert not [note for note in heard.notes if uri in note]
+
+
+@pytest.mark.parametrize("mode", OLD)
+async def test_an_update_is_told_once_to_a_subscriber(client: Client, call: Call, heard: Any) -> None:  # noqa: ANN401
+    """Messages come in order, so what comes after the second list change was not sent before it."""
+    with old_methods():
+        for _ in range(3):
+            await client.subscribe_resource("history://tickets")
+    for number in (1, 2):
+        await call(client, "define_skill", **{**SECOND, "prompt": f"p{number}"})
+        with anyio.fail_after(30):
+            while heard.notes.count("notifications/resources/updated history://tickets") < number:
+                await anyio.lowlevel.checkpoint()
+    assert heard.notes.count("notifications/resources/updated history://tickets") == 2
+
+
+@pytest.mark.parametrize("mode", OLD)
+async def test_subscriptions_are_bounded(client: Client, call: Call) -> None:
+    """A client that subscribes without end is refused, and served all the same."""
+    with old_methods():
+        for number in range(MAX_SUBSCRIPTIONS):
+            await client.subscribe_resource(f"run://r-{number}")
+        with pytest.raises(MCPError, match="at most"):
+            await client.subscribe_resource("run://one-more")
+        await client.unsubscribe_resource("run://r-0")
+        await client.subscribe_resource("run://one-more")
+        with pytest.raises(MCPError, match="at most"):
+            await client.subscribe_resource("run://" + "x" * 1_000)
+    assert await call(client, "get_fitness")
+
+
+async def test_a_subscriber_that_left_is_forgotten(service: Service, call: Call) -> None:
+    """The next client of the same server is told, and nothing breaks."""
+    server = PromptServer(service)
+    for name in ("one", "two"):
+        async with Client(server, mode="legacy") as client:
+            with old_methods():
+                await client.subscribe_resource("skills://index")
+            await call(client, "define_skill", name=name, description="d", prompt="p")
+            assert len(server._announcer._subscribed) == 1
+    assert server._announcer._subscribed == {}
+
+
+@pytest.mark.parametrize("kind", ["skills", "version", "production", "run"])
+def test_every_kind_of_change_touches_the_history(kind: str) -> None:
+    """And every resource that is announced has a form that can be read."""
+    uris = resources_of(Change(kind, "s", "r-1"))
+    assert "history://s" in uris
+    assert all(uri.startswith(("skills://", "prompt://s/", "history://s", "run://r-1")) for uri in uris)
