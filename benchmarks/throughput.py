@@ -5,7 +5,7 @@ the machine does then hits all sides alike, and the ratios hold on a busy machin
 """
 
 import argparse
-import importlib
+import importlib.util
 import json
 import resource
 import sys

@@ -65,9 +65,6 @@ class Decoder:
         self._memory = self._lib.llama_get_memory(self._context)
         self._vocab = self._lib.llama_model_get_vocab(self._model)
         self.vocabulary = int(self._lib.llama_vocab_n_tokens(self._vocab))
-        self.end_of_turn = int(self._lib.llama_vocab_eot(self._vocab))
-        if self.end_of_turn < 0:
-            self.end_of_turn = int(self._lib.llama_vocab_eos(self._vocab))
         self._fields = {
             name: np.ctypeslib.as_array(getattr(self._batch, name), shape=(BATCH,))
             for name in ("token", "pos", "n_seq_id", "logits")
@@ -82,6 +79,8 @@ class Decoder:
         whole = self.tokens(sample)
         self._turns_apart = True
         self._turns_apart = self.tokens(sample) == whole
+        # The token that closes our turns, not the vocabulary's "eot": in SmolLM2's that is another one.
+        self.end_of_turn = self._tokenise(END_OF_TURN)[0]
 
     def _context_params(self, threads: int) -> Any:  # noqa: ANN401 - a C structure
         params = self._lib.llama_context_default_params()

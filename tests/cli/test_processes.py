@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 COMMAND = [sys.executable, "-m", "promptbreeder_server"]
-PATIENCE = 60
+PATIENCE = 120
 
 
 @pytest.fixture
@@ -36,10 +36,10 @@ def process(environment: dict[str, str]) -> Callable[..., subprocess.Popen[str]]
 
 
 def test_ctrl_c_pauses_a_run_and_the_same_command_goes_on_with_it(
-    process: Callable[..., subprocess.Popen[str]], told: Callable[..., Any], tickets_in: str
+    process: Callable[..., subprocess.Popen[str]], told: Callable[..., Any], run: Callable[..., Any], tickets_in: str
 ) -> None:
-    """The first says so and ends with a failure; the second finishes the run, and there is no other."""
-    evolve = ("evolve", tickets_in, "--generations", "60", "--budget-tokens", "600000", "--json")
+    """The first says so and ends with a failure; the second drives the same run, until it is cancelled for good."""
+    evolve = ("evolve", tickets_in, "--generations", "200", "--budget-tokens", "2000000", "--json")
     with process(*evolve) as first:
         while not told("status"):
             pass
@@ -52,10 +52,13 @@ def test_ctrl_c_pauses_a_run_and_the_same_command_goes_on_with_it(
     (paused,) = told("status")
     assert paused["status"] == "paused"
     with process(*evolve) as second:
+        while told("status")[0]["status"] != "running":
+            pass
+        run("cancel", paused["run_id"])
         out, err = second.communicate(timeout=PATIENCE)
         assert second.returncode == 0, err
-    finished = json.loads(out)
-    assert (finished["run_id"], finished["status"]) == (paused["run_id"], "finished")
+    ended = json.loads(out)
+    assert (ended["run_id"], ended["status"]) == (paused["run_id"], "cancelled")
     assert len(told("status")) == 1
 
 

@@ -19,29 +19,34 @@ PACKAGES: dict[EngineName, str] = {"native": "llama_cpp", "portable": "xllamacpp
 ENGINES = ("portable", pytest.param("native", marks=pytest.mark.native))
 
 
-def opened(engine: EngineName, folder: Path) -> EmbeddedModel:
-    """Return the bundled model on an engine, or skip the test."""
-    if importlib.util.find_spec(PACKAGES[engine]) is None:
-        pytest.skip(f"the {engine} engine is not installed")
-    model = EmbeddedModel("", folder, engine=engine)
-    anyio.run(model.open)
-    return model
+@pytest.fixture(scope="session")
+def opened(real_models: Path) -> Iterator[Callable[[EngineName], EmbeddedModel]]:
+    """Yield a function that gives the bundled model on an engine, loaded once, or skips the test."""
+    models: dict[EngineName, EmbeddedModel] = {}
+
+    def find(engine: EngineName) -> EmbeddedModel:
+        if importlib.util.find_spec(PACKAGES[engine]) is None:
+            pytest.skip(f"the {engine} engine is not installed")
+        if engine not in models:
+            models[engine] = EmbeddedModel("", real_models, engine=engine)
+            anyio.run(models[engine].open)
+        return models[engine]
+
+    yield find
+    for model in models.values():
+        anyio.run(model.aclose)
 
 
 @pytest.fixture(scope="session", params=ENGINES)
-def real(request: pytest.FixtureRequest, real_models: Path) -> Iterator[EmbeddedModel]:
-    """Yield the bundled model on each engine."""
-    model = opened(request.param, real_models)
-    yield model
-    anyio.run(model.aclose)
+def real(request: pytest.FixtureRequest, opened: Callable[[EngineName], EmbeddedModel]) -> EmbeddedModel:
+    """Return the bundled model on each engine."""
+    return opened(request.param)
 
 
 @pytest.fixture(scope="session", params=["scripted", *ENGINES])
-def model(request: pytest.FixtureRequest, real_models: Path) -> Iterator[Model]:
-    """Yield each backend, open."""
-    found: Model = ScriptedModel() if request.param == "scripted" else opened(request.param, real_models)
-    yield found
-    anyio.run(found.aclose)
+def model(request: pytest.FixtureRequest, opened: Callable[[EngineName], EmbeddedModel]) -> Model:
+    """Return each backend, open."""
+    return ScriptedModel() if request.param == "scripted" else opened(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -118,8 +118,8 @@ async def test_an_option_that_another_one_begins_with_can_win_and_lose(model: Mo
     shots = (
         ("The car is red.", "red"),
         ("The flag is red and blue.", "red and blue"),
-        ("The pen is red.", "red"),
         ("The hat is red and blue.", "red and blue"),
+        ("The pen is red.", "red"),
     )
     options = ("red", "red and blue")
     asked = [Choose(ask(f"The kite is {what}.", *shots), options) for what in options]
@@ -156,7 +156,7 @@ async def test_an_expected_answer_is_scored(model: Model, ask: Ask) -> None:
             ]
         )
     ).answers
-    assert odd.mean_logprob < fitting.mean_logprob <= 0
+    assert odd.mean_logprob < -2 < -1 < fitting.mean_logprob <= 0
     assert long.failure is not None
 
 

@@ -1,7 +1,6 @@
 """What holds for the real engines only, on the bundled model."""
 
 import json
-import math
 import subprocess
 import sys
 import threading
@@ -13,7 +12,6 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from promptbreeder.models import chatml, decoder
 from promptbreeder.models.base import Block, Choose, Generate, Reply, Sampling
 from promptbreeder.models.embedded import EmbeddedModel
 from promptbreeder.models.engine import Interrupted, Stopped
@@ -60,11 +58,6 @@ def tickets(start: int, count: int) -> list[Choose]:
     texts = [example["input"] for example in SKILL["examples"][start : start + count]]
     system = Message("system", f"Name the queue for the message: {', '.join(LABELS)}.")
     return [Choose((system, Message("user", text)), LABELS) for text in texts]
-
-
-def engine_name(model: EmbeddedModel) -> str:
-    """Return which engine a model runs on."""
-    return "native" if "llama-cpp-python" in model.fingerprint else "portable"
 
 
 async def test_control_tokens_in_text_are_only_removed(real: EmbeddedModel, ask: Ask) -> None:
@@ -149,48 +142,3 @@ def test_a_broken_file_is_an_error_that_names_it(engine: str, content: bytes, tm
     written, said = in_a_process(str(broken), str(tmp_path / "models"), engine)
     assert written == ""
     assert f"ModelCrashed: llama.cpp cannot load {broken}" in said
-
-
-@pytest.mark.native
-class TestNative:
-    """The native engine's own promises."""
-
-    @pytest.fixture
-    def native(self, real: EmbeddedModel) -> Any:  # noqa: ANN401  the engine
-        """Return the native engine, in the turn in which it is loaded."""
-        if engine_name(real) != "native":
-            pytest.skip("about the native engine")
-        return real._engine()
-
-    def test_turns_are_tokenised_apart_as_together(self, native: Any) -> None:  # noqa: ANN401
-        """Keeping the tokens of turns changes no token."""
-        text = chatml.render((Message("system", SKILL["prompt"]), Message("user", " a\n"), Message("assistant", "b ")))
-        assert native._decoder._turns_apart
-        assert native._decoder.tokens(text) == native._decoder._tokenise(text)
-
-    def test_an_option_scores_what_its_tokens_are_worth(self, native: Any) -> None:  # noqa: ANN401
-        """The log-probability of an option is the sum over its tokens, the end of the turn among nested ones."""
-        prompt = chatml.render((Message("user", "Which colour has the sky?"),))
-        options = ["light", "light blue", "grey"]
-        (choice,) = native.choose([prompt], options, lambda: False).answers
-        scores = native.likelihood([prompt] * 3, options, lambda: False).answers
-        lengths = [len(native._decoder.tokens(option)) + 1 for option in options]
-        expected = [score.mean_logprob * length for score, length in zip(scores, lengths, strict=True)]
-        assert choice.logprobs == pytest.approx(expected, abs=0.6)
-
-    def test_more_options_than_sequences_are_scored(self, native: Any) -> None:  # noqa: ANN401
-        """A hundred and fifty labels of several tokens do not fit into one pass, and score as in a smaller choice."""
-        prompt = chatml.render((Message("user", "Which room?"),))
-        options = [f"{letter}{number} hall" for letter in "abc" for number in range(50)]
-        assert len(options) > decoder.SEQUENCES
-        (choice,) = native.choose([prompt], options, lambda: False).answers
-        (some,) = native.choose([prompt], options[-3:], lambda: False).answers
-        assert all(math.isfinite(value) for value in choice.logprobs)
-        assert choice.logprobs[-3:] == pytest.approx(some.logprobs, abs=0.6)
-
-    def test_a_block_that_does_not_fit_the_cache_is_cut(self, native: Any) -> None:  # noqa: ANN401
-        """Replies that might need more cells than there are together are written in groups, in order."""
-        prompts = [chatml.render((Message("user", f"Say {word}."),)) for word in ("one", "two", "three")]
-        room = [Sampling(max_tokens=4_000, stop=(" ",))] * 3
-        replies = native.generate(prompts, room, lambda: False).answers
-        assert [reply.failure for reply in replies] == [None] * 3

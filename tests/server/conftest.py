@@ -15,7 +15,7 @@ from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp_types import CallToolResult, TextContent
 
 COMMAND = (sys.executable, "-m", "promptbreeder_server")
-PATIENCE = 60
+PATIENCE = 120
 """Seconds after which a process that should answer or end is called hung, however loaded the machine."""
 MODERN = {
     "io.modelcontextprotocol/protocolVersion": "2026-07-28",

@@ -24,13 +24,12 @@ def entry() -> dict[str, Any]:
     return configuration["mcpServers"]["promptbreeder"]
 
 
-def test_the_example_names_the_published_program_and_settings_that_exist(entry: dict[str, Any]) -> None:
+def test_the_example_names_the_program_in_the_checkout_and_settings_that_exist(entry: dict[str, Any]) -> None:
     """A client needs command, args and env; every variable is one of ours, with a value that is accepted."""
     assert set(entry) == {"command", "args", "env"}
-    assert (entry["command"], entry["args"]) == (
-        "uvx",
-        ["--from", "promptbreeder-mcp[embedded]", "promptbreeder-mcp"],
-    )
+    # Absolute, since programs with a window do not have the shell's PATH.
+    assert entry["command"].startswith("/")
+    assert entry["command"].endswith("/.venv/bin/promptbreeder-mcp")
     assert {name.removeprefix("PROMPTBREEDER_").lower() for name in entry["env"]} <= set(Settings.model_fields)
     assert Settings.read(entry["env"])
 
@@ -39,11 +38,11 @@ def test_the_example_names_the_published_program_and_settings_that_exist(entry: 
 async def test_the_server_of_the_example_answers(
     entry: dict[str, Any], call: Callable[..., Any], home: Path, log: IO[str]
 ) -> None:
-    """With this checkout in place of the published package, and a folder of the test's own."""
+    """With this checkout's program at the place that the example names, and a folder of the test's own."""
     program = {"promptbreeder-mcp": ["-m", "promptbreeder_server"]}
     parameters = StdioServerParameters(
         command=sys.executable,
-        args=program[entry["args"][-1]],
+        args=[*program[Path(entry["command"]).name], *entry["args"]],
         env={**entry["env"], "PROMPTBREEDER_HOME": str(home)},
     )
     async with Client(stdio_client(parameters, errlog=log)) as client:

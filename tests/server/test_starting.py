@@ -1,8 +1,8 @@
 """A client waits for a server to start: what is heavy is loaded when it is first needed."""
 
-import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,26 +20,15 @@ os._exit = leave
 from promptbreeder_server.main import main
 main()
 """
-INITIALIZE = (
-    '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},'
-    '"clientInfo":{"name":"x","version":"1"}}}\n{"jsonrpc":"2.0","method":"notifications/initialized"}\n'
-    '{"jsonrpc":"2.0","id":2,"method":"tools/list"}\n'
-)
 
 
-def test_nothing_heavy_is_loaded_until_it_is_needed(environment: dict[str, str]) -> None:
+def test_nothing_heavy_is_loaded_until_it_is_needed(lines: Callable[..., Any], tmp_path: Path) -> None:
     """After the handshake and tools/list no database, engine or command line is in the process."""
-    done = subprocess.run(
-        [sys.executable, "-c", WATCHING],
-        input=INITIALIZE,
-        env=environment,
-        capture_output=True,
-        encoding="utf-8",
-        timeout=60,
-        check=True,
-    )
-    assert done.stdout.count('"id":') == 2
-    assert done.stderr.endswith("loaded: ")
+    with lines(sys.executable, "-c", WATCHING) as server:
+        server.greet()
+        assert server.ask("tools/list")["result"]["tools"]
+        assert server.end() == 0
+    assert (tmp_path / "stderr").read_text(encoding="utf-8").endswith("loaded: ")
 
 
 @pytest.mark.parametrize(("modern", "version"), [(False, "2025-11-25"), (True, "2026-07-28")])
