@@ -22,7 +22,7 @@ EXAMPLES = ("ticket-route", "commit-type", "kebab-name")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def demo(context: click.Context, skill: str, *, seed: int, budget_tokens: int, as_json: bool) -> None:
-    """Evolve the prompt of an example skill on your machine and show what it brought; about three minutes."""
+    """Evolve the prompt of an example skill on your machine and show what it brought; some minutes."""
 
     async def show(service: Service) -> None:
         definition = SkillDefinition.parse(parse_json(example_file(skill).read_text(encoding="utf-8")))
@@ -39,7 +39,7 @@ def demo(context: click.Context, skill: str, *, seed: int, budget_tokens: int, a
             click.echo(json.dumps(await _report(service, run, rows, seed=seed), indent=2, ensure_ascii=False))
             return
         click.echo(f"\n{_table(rows)}\n\n{run.verdict}\n")
-        click.echo(f"{prompt}\n")
+        click.echo("\n".join(f"[{turn.role}] {turn.content}" for turn in prompt.messages) + "\n")
         for step in await service.lineage(run.run_id):
             click.echo(f"  {step}")
         click.echo(f"\n{prompt.uri}\n\n{_next_commands(skill, run.version)}")
