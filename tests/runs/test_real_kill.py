@@ -22,7 +22,7 @@ pytestmark = [
         reason="needs the extra `embedded`",
     ),
 ]
-BUDGET = 12_000
+BUDGET = 10_000
 STEPS = 3
 """Changes that the doomed process tells of before it is killed."""
 PROGRAM = """

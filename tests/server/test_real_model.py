@@ -31,19 +31,19 @@ def environment(environment: dict[str, str]) -> dict[str, str]:
     return {**environment, "PROMPTBREEDER_MODEL": "embedded", "PROMPTBREEDER_ENGINE": "portable"}
 
 
-@pytest.fixture(scope="session")
-def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of converted weights that all these tests share."""
-    return tmp_path_factory.mktemp("models")
-
-
 @pytest.fixture
 def skill(
-    *, home: Path, models: Path, environment: dict[str, str], log: IO[str], ticket_route: dict[str, Any], tmp_path: Path
+    *,
+    home: Path,
+    real_models: Path,
+    environment: dict[str, str],
+    log: IO[str],
+    ticket_route: dict[str, Any],
+    tmp_path: Path,
 ) -> str:
     """Bring in a skill that is small enough for a portable engine, with splits of its own, by command line."""
     home.mkdir()
-    (home / "models").symlink_to(models)
+    (home / "models").symlink_to(real_models)
     by_label: dict[str, Iterator[dict[str, str]]] = {
         label: iter(
             sorted((e for e in ticket_route["examples"] if e["expected"] == label), key=lambda e: len(e["input"]))
@@ -70,7 +70,7 @@ def skill(
 async def test_a_small_model_gets_a_better_prompt_through_the_protocol(
     connect: Callable[..., Client], call: Callable[..., Any], skill: str
 ) -> None:
-    """The whole path in the old era, and up to a run, which finds everything in the cache, in the new one."""
+    """The whole path in both eras; the second run finds its answers in the cache."""
     async with connect(mode="legacy") as client:
         run = await call(client, "evolve_prompt", skill=skill, **SMALL)
         assert (run["status"], run["version"]) == ("finished", 2)
@@ -94,3 +94,6 @@ async def test_a_small_model_gets_a_better_prompt_through_the_protocol(
         assert (again["status"], again["best"]) == ("finished", run["best"])
         assert again["run_id"] != run["run_id"]
         assert again["cache_hits"] > 0
+        assert (await call(client, "promote", skill=skill, version=2, reason="better"))["after"] == 2
+        assert (await call(client, "run_skill", skill=skill, input="Where is my parcel?"))["version"] == 2
+        assert (await call(client, "rollback", skill=skill, reason="a test"))["after"] == 1
