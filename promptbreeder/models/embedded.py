@@ -1,7 +1,7 @@
 """The embedded backend: an engine in this process, in a thread of its own.
 
-One process computes at a time across the machine: a lock file, taken for each block, so that several servers take
-turns instead of slowing each other down. The operating system drops the lock when its holder dies.
+One process computes at a time of those that share a folder: a lock file, taken for each block, so that several servers
+take turns instead of slowing each other down. The operating system drops the lock when its holder dies.
 """
 
 import contextlib
@@ -49,7 +49,7 @@ class EmbeddedModel:
         """Name a model; nothing is loaded yet.
 
         `name` is what stands after `embedded:` (empty for the bundled SmolLM2-135M); `folder` is where converted
-        weights and the machine's compute lock are kept.
+        weights and the compute lock are kept.
         """
         self._weights = name
         self._folder = folder
@@ -152,7 +152,7 @@ class EmbeddedModel:
 
     @contextlib.contextmanager
     def _machine(self, stopped: Stopped) -> Iterator[None]:
-        """Hold the machine's compute lock."""
+        """Hold the compute lock."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             # A lock object a call: each belongs to the thread that made it, and two of them exclude each other.
