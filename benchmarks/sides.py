@@ -42,7 +42,7 @@ class NativeSides:
 
     def load_rivals(self) -> None:
         """Load contexts of their own for the other ways."""
-        source = weights.find("")
+        source = weights.find("", model._folder)
         chosen = _chosen_file(self._model)
         self._raw, self._shipped = _Bare(self._decoder, chosen), _Bare(self._decoder, source)
         self._work = [self._raw.prepared(asked) for asked in self._asked]
@@ -69,7 +69,23 @@ class NativeSides:
         return self._shipped.run(self._work[number])
 
     def one_by_one(self, number: int) -> float:
-        """One call an item, as everybody does it: the binding keeps the shared prefix by itself."""
+        """One call an item, as everybody does it: the binding keeps the shared prefix by itself.
+
+        Each answer is one whole label, held to them by a grammar: less than our probability of every label.
+        """
+        began = time.perf_counter()
+        for request in self._blocks[number]:
+            labels = " | ".join(json.dumps(option) for option in request.options)
+            grammar = self._lib.LlamaGrammar.from_string(f"root ::= {labels}", verbose=False)
+            answer = self._llama.create_completion(
+                chatml.render(request.messages), max_tokens=16, temperature=0.0, grammar=grammar
+            )
+            if answer["choices"][0]["text"] not in request.options:
+                raise RuntimeError(f"not a label: {answer}")
+        return time.perf_counter() - began
+
+    def first_token(self, number: int) -> float:
+        """The same, but one token an item, whatever it is."""
         began = time.perf_counter()
         for request in self._blocks[number]:
             self._llama.create_completion(chatml.render(request.messages), max_tokens=1, temperature=0.0)
@@ -139,7 +155,7 @@ class PortableSides:
     def load_rivals(self) -> None:
         """Start a second server with the file as shipped."""
         portable: Any = importlib.import_module("promptbreeder.models.portable")
-        self._other = portable.PortableEngine(weights.find(""), threads=embedded._cores())
+        self._other = portable.PortableEngine(weights.find("", self._model._folder), threads=embedded._cores())
         live = self._other._loopback
         self._shipped = _Server(live._host, live._port, live._headers)
         self._alone = [
@@ -203,7 +219,7 @@ def _recording(asked: list[tuple[str, tuple[Any, ...]]], name: str, method: Call
 def _chosen_file(model: EmbeddedModel) -> Any:  # noqa: ANN401 - a path
     """Return the file that the model runs on."""
     tuned: Any = importlib.import_module("promptbreeder.models.tuned")
-    return tuned.tune(weights.find(""), model._folder, "native", _refuse, lambda: False)[1]
+    return tuned.tune(weights.find("", model._folder), model._folder, "native", _refuse, lambda: False)[1]
 
 
 def _refuse(path: Any) -> Any:  # noqa: ANN401

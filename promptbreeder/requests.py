@@ -15,7 +15,7 @@ from promptbreeder.text import scrub
 MAX_EXAMPLES_PER_CALL = 500
 MAX_CANDIDATES = 64
 BUDGET_TOKENS = (2_000, 2_000_000)
-DEFAULT_BUDGET_TOKENS = 90_000
+DEFAULT_BUDGET_TOKENS = 75_000
 _SHOWN = 8
 """Problems that one message lists at most."""
 

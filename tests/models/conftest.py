@@ -124,6 +124,6 @@ def engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[PretendedEn
         target.write_bytes(source.read_bytes() + name.encode())
 
     monkeypatch.setattr(embedded, "_engine_loader", lambda _: ("pretended", load))
-    monkeypatch.setattr(weights, "find", lambda _: shipped)
+    monkeypatch.setattr(weights, "find", lambda *_: shipped)
     monkeypatch.setattr(formats, "requantise", requantise)
     return loaded

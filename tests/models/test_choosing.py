@@ -65,41 +65,52 @@ def test_without_any_engine_auto_names_the_ways_out(tmp_path: Path, monkeypatch:
         choose_model("auto", tmp_path)
 
 
-def test_the_bundled_weights_are_found() -> None:
+def test_the_bundled_weights_are_found(tmp_path: Path) -> None:
     """By either of their names."""
-    assert weights.find("") == weights.find("smollm2:135m")
-    assert weights.find("").suffix == ".gguf"
+    assert weights.find("", tmp_path) == weights.find("smollm2:135m", tmp_path)
+    assert weights.find("", tmp_path).suffix == ".gguf"
 
 
-def test_bundled_weights_that_are_not_installed_are_an_error_with_the_ways_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install them, or name a file."""
+def test_bundled_weights_that_are_not_installed_are_an_error_with_the_ways_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fetch them, or name a file."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(ModelMissing, match=r"(?s)\[embedded\].*PROMPTBREEDER_MODEL"):
-        weights.find("")
+    with pytest.raises(ModelMissing, match=r"(?s)pull embedded.*PROMPTBREEDER_MODEL"):
+        weights.find("", tmp_path)
+
+
+def test_fetched_weights_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the package is not installed, its file counts all the same."""
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    (tmp_path / weights.FETCHED).mkdir()
+    file = tmp_path / weights.FETCHED / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    file.touch()
+    assert weights.find("", tmp_path) == file
 
 
 def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:
     """So that a typing error is seen."""
     with pytest.raises(ModelMissing, match=r"no file .*nothing\.gguf"):
-        weights.find(str(tmp_path / "nothing.gguf"))
+        weights.find(str(tmp_path / "nothing.gguf"), tmp_path)
 
 
 def test_what_ollama_has_pulled_is_found(ollama: Path) -> None:
     """Its manifest names the blob that holds the weights."""
-    assert weights.find("smollm2:360m") == ollama / "blobs" / "sha256-2"
+    assert weights.find("smollm2:360m", ollama) == ollama / "blobs" / "sha256-2"
 
 
 def test_what_ollama_has_not_pulled_is_an_error_with_the_ways_out(ollama: Path) -> None:
     """Pull it, or name a file; weights that are gone are pulled again."""
     with pytest.raises(ModelMissing, match=r"(?s)ollama pull smollm2:1\.7b.*PROMPTBREEDER_MODEL"):
-        weights.find("smollm2:1.7b")
+        weights.find("smollm2:1.7b", ollama)
     (ollama / "blobs" / "sha256-2").unlink()
     with pytest.raises(ModelMissing, match="pull smollm2:360m again"):
-        weights.find("smollm2:360m")
+        weights.find("smollm2:360m", ollama)
 
 
 @pytest.mark.parametrize("name", ["smollm2", "../x:y", "a:../../b", "x y:z", ":"])
-def test_what_is_neither_a_file_nor_a_model_with_its_size_is_refused(name: str) -> None:
+def test_what_is_neither_a_file_nor_a_model_with_its_size_is_refused(name: str, tmp_path: Path) -> None:
     """No name leads out of Ollama's folder."""
     with pytest.raises(InvalidInput, match="neither"):
-        weights.find(name)
+        weights.find(name, tmp_path)

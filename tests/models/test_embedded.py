@@ -13,7 +13,7 @@ import anyio.to_thread
 import pytest
 
 from promptbreeder.errors import InvalidInput, ModelBusy, ModelChanged, ModelCrashed, ModelMissing
-from promptbreeder.models import embedded, weights
+from promptbreeder.models import embedded, turns, weights
 from promptbreeder.models.base import Choose, Expected, Generate, Sampling
 from promptbreeder.models.embedded import EmbeddedModel
 from promptbreeder.prompt import Message
@@ -32,7 +32,7 @@ with filelock.FileLock(sys.argv[1]):
 def model(tmp_path: Path, engines: list[Any]) -> EmbeddedModel:
     """Return a model on a pretended engine, not open yet."""
     assert engines == []
-    return EmbeddedModel("", tmp_path / "models")
+    return EmbeddedModel("", tmp_path / "models", lock=tmp_path / "lock" / "compute.lock")
 
 
 @pytest.fixture
@@ -77,11 +77,11 @@ async def test_the_fingerprint_names_engine_and_format(
         return engine
 
     monkeypatch.setattr(embedded, "_engine_loader", lambda _: (name, load_other))
-    other = EmbeddedModel("", tmp_path / "models")
+    other = EmbeddedModel("", tmp_path / "models", lock=tmp_path / "lock" / "compute.lock")
     await other.open()
     (note,) = (tmp_path / "models").glob("*.json")
     note.write_text(note.read_text().replace("BF16", "Q8_0"))
-    third = EmbeddedModel("", tmp_path / "models")
+    third = EmbeddedModel("", tmp_path / "models", lock=tmp_path / "lock" / "compute.lock")
     await third.open()
     assert len({model.fingerprint, other.fingerprint, third.fingerprint}) == 3
 
@@ -90,7 +90,7 @@ async def test_a_second_open_measures_nothing(model: EmbeddedModel, tmp_path: Pa
     """What was found out stays: another process loads the chosen file at once."""
     await model.open()
     measured = len(engines)
-    again = EmbeddedModel("", tmp_path / "models")
+    again = EmbeddedModel("", tmp_path / "models", lock=tmp_path / "lock" / "compute.lock")
     await again.open()
     assert len(engines) == measured + 1
     assert engines[-1].measured == 0
@@ -115,12 +115,12 @@ async def test_an_idle_model_is_dropped_and_comes_back(
 
 
 async def test_a_model_that_has_changed_meanwhile_is_refused(
-    model: EmbeddedModel, timers: list[Callable[[], None]]
+    model: EmbeddedModel, tmp_path: Path, timers: list[Callable[[], None]]
 ) -> None:
     """Other weights under the same name are not taken for the same model."""
     await model.open()
     timers[0]()
-    weights.find("").write_bytes(b"other weights")
+    weights.find("", tmp_path).write_bytes(b"other weights")
     with pytest.raises(ModelChanged, match="start the server again"):
         await model.generate(HELLO)
 
@@ -179,8 +179,8 @@ async def test_a_model_that_was_never_open_can_be_closed(model: EmbeddedModel, e
 @pytest.fixture
 def holder(tmp_path: Path) -> Iterator[IO[str]]:
     """Yield the input of another process that computes until it is closed."""
-    (tmp_path / "models").mkdir()
-    arguments = [sys.executable, "-c", HOLD, str(tmp_path / "models" / "compute.lock")]
+    (tmp_path / "lock").mkdir()
+    arguments = [sys.executable, "-c", HOLD, str(tmp_path / "lock" / "compute.lock")]
     with subprocess.Popen(arguments, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
@@ -193,7 +193,7 @@ async def test_a_call_is_refused_when_another_process_computes_for_too_long(
 ) -> None:
     """The error says that another process has the model, and nothing was loaded beside it."""
     assert not holder.closed
-    monkeypatch.setattr(embedded, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(turns, "BUSY_SECONDS", 0.0)
     with pytest.raises(ModelBusy, match="another process"):
         await model.generate(HELLO)
 
@@ -230,7 +230,7 @@ async def test_a_call_can_be_cancelled_while_it_waits(
 
 async def test_two_models_of_one_process_take_turns(tmp_path: Path, engines: list[Any]) -> None:
     """Calls to an executor and a writer in one process exclude each other and are both answered."""
-    models = [EmbeddedModel("", tmp_path / "models") for _ in range(2)]
+    models = [EmbeddedModel("", tmp_path / "models", lock=tmp_path / "lock" / "compute.lock") for _ in range(2)]
     async with anyio.create_task_group() as tasks:
         for model in models:
             for _ in range(3):
@@ -238,11 +238,26 @@ async def test_two_models_of_one_process_take_turns(tmp_path: Path, engines: lis
     assert sum(len(engine.prompts) for engine in engines) == 6
 
 
+def test_servers_on_different_data_folders_take_turns(tmp_path: Path) -> None:
+    """The lock that models take by default is the user's on this machine, whatever their folders."""
+    first, second = (EmbeddedModel("", tmp_path / name) for name in ("a", "b"))
+    assert first._lock == second._lock
+    assert tmp_path not in first._lock.parents
+
+
+async def test_an_unusable_lock_is_an_error_that_names_it(tmp_path: Path, engines: list[Any]) -> None:
+    """Where turns cannot be taken nothing is loaded, and the error says what to do."""
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(ModelCrashed, match=r"file.*delete its folder"):
+        await EmbeddedModel("", tmp_path / "models", lock=tmp_path / "file" / "compute.lock").open()
+    assert engines == []
+
+
 async def test_an_unusable_folder_is_an_error_that_names_it(tmp_path: Path, engines: list[Any]) -> None:
     """Where converted weights cannot be kept the error says what to do."""
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(ModelCrashed, match="make it writable"):
-        await EmbeddedModel("", tmp_path / "file" / "models").open()
+        await EmbeddedModel("", tmp_path / "file" / "models", lock=tmp_path / "compute.lock").open()
     assert engines == []
 
 

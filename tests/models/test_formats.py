@@ -65,9 +65,9 @@ def test_a_converted_file_holds_the_same_model(small: Path, tmp_path: Path, name
 
 
 @pytest.mark.parametrize("name", formats.CANDIDATES)
-def test_the_shipped_weights_survive_conversion(name: str) -> None:
+def test_the_shipped_weights_survive_conversion(name: str, tmp_path: Path) -> None:
     """A matrix of the bundled model in another format is within rounding of what was shipped."""
-    source = weights.find("")
+    source = weights.find("", tmp_path)
     head = read_head(source)
     tensor = next(tensor for tensor in head.tensors if tensor.name == "blk.0.attn_q.weight")
     wanted = gguf.GGMLQuantizationType[name]
