@@ -42,7 +42,7 @@ class NativeSides:
 
     def load_rivals(self) -> None:
         """Load contexts of their own for the other ways."""
-        source = weights.find("", model._folder)
+        source = weights.find("", self._model._folder)
         chosen = _chosen_file(self._model)
         self._raw, self._shipped = _Bare(self._decoder, chosen), _Bare(self._decoder, source)
         self._work = [self._raw.prepared(asked) for asked in self._asked]

@@ -276,7 +276,7 @@ async def test_without_weights_or_engine_everything_that_needs_no_model_works(  
             service.fitness("tickets"),
             service.headroom("tickets"),
         ):
-            with pytest.raises(ModelMissing, match="promptbreeder-mcp.*embedded"):
+            with pytest.raises(ModelMissing, match=r"promptbreeder-mcp.*embedded"):
                 await call
         assert await service.runs("tickets") == ()
         assert (await service.fitness()).skills[0].examples == 90
