@@ -134,6 +134,8 @@ class Answered(_Result):
     completion_tokens: int
     label_logprobs: dict[str, float] | None = None
     failure: str | None = None
+    notice: str | None = None
+    """What the user should know about this version, for example that its model has changed."""
 
     def __str__(self) -> str:
         if self.failure is not None:
@@ -144,7 +146,9 @@ class Answered(_Result):
             f"('{self.skill}' version {self.version}, {self.decoding} decoding, call {self.call_id})",
             f"{self.prompt_tokens} tokens read, {self.completion_tokens} written",
         ]
-        return "\n".join([*lines, f"Log-probabilities: {scores}"] if scores else lines)
+        if scores:
+            lines.append(f"Log-probabilities: {scores}")
+        return "\n".join([*lines, self.notice] if self.notice else lines)
 
 
 class Duel(_Result):

@@ -45,6 +45,7 @@ SCRUBBED = BeforeValidator(_scrubbed)
 """Stands after the length in an annotation, and comes before it: lengths are checked on what is left of a text."""
 Scrubbed = Annotated[str, SCRUBBED]
 NOT_BLANK = AfterValidator(_not_blank)
+_JUDGED = " judged="
 
 
 class Split(StrEnum):
@@ -184,7 +185,12 @@ class Skill(BaseModel):
 
     def measured_on(self, fingerprint: str) -> str:
         """Return the identity of measurements made under the present rules on the model `fingerprint`."""
-        return f"{fingerprint} judged={self.judged}"
+        return f"{fingerprint}{_JUDGED}{self.judged}"
+
+    @staticmethod
+    def same_model(measured_on: str, fingerprint: str) -> bool:
+        """Tell whether measurements were made on the model `fingerprint`, under whatever rules."""
+        return measured_on.rpartition(_JUDGED)[0] == fingerprint
 
     def split_of(self, example: Example) -> Split:
         """Return the split of `example`: 30 % train, 30 % search, 40 % gate by content hash."""

@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import anyio
 import pytest
 from hypothesis import settings
 
-from promptbreeder.models.base import Model
+from promptbreeder.errors import ModelMissing
+from promptbreeder.models.base import Model, Pulled, Usable
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service, Workbench
@@ -36,14 +37,42 @@ def ticket(number: int) -> dict[str, str]:
     return {"input": f"Ticket {number}: {word}, {other}", "expected": label}
 
 
+class FixedModels:
+    """A catalog of models that are given, each under its name; see `promptbreeder.models.base.Catalog`."""
+
+    def __init__(self, models: Mapping[str, Model | None]) -> None:
+        """Offer `models`."""
+        self._models = models
+
+    def make(self, name: str) -> Model:
+        """Return the model called so."""
+        found = self._models.get(name)
+        if found is None:
+            raise ModelMissing(f"there is no model {name}")
+        return found
+
+    async def resolve(self, name: str) -> str:
+        """Return the name as it is."""
+        return name
+
+    async def usable(self) -> tuple[Usable, ...]:
+        """Return all of them."""
+        return tuple(Usable(name, 0, "given") for name, model in self._models.items() if model is not None)
+
+    async def pull(self, name: str, *, bundled: bool = False) -> AsyncIterator[Pulled]:
+        """Pretend to get a model in three steps."""
+        for step in range(3):
+            yield Pulled(f"{'packaged' if bundled else name}", step, 2)
+
+
 def make_service(
     path: Path, model: Model | None = None, *, hours: float = 0, writer: Model | None = None, **changes: object
 ) -> Service:
     """Return a service as another process would open it, `hours` from now."""
-    models = {"scripted": model or ScriptedModel(), "writer": writer}
+    models = FixedModels({"scripted": model or ScriptedModel(), "writer": writer})
     fields: dict[str, Any] = {
         "store": Database(path),
-        "make_model": models.__getitem__,
+        "make_catalog": lambda: models,
         "default_model": "scripted",
         "default_writer": None if writer is None else "writer",
         "clock": lambda: time.time() + 3600 * hours,

@@ -4,7 +4,7 @@ Requests come in blocks: an ordered batch whose requests usually share a prefix.
 time, keeps its order, and never raises for one item. Everything that is specific to one backend stays behind this file.
 """
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable
 
@@ -28,6 +28,8 @@ class Limits:
     """`likelihood` is available."""
     shares_prefix: bool
     """The prefix that a block's requests share is charged once (`Block.prefix_tokens`); false: each prompt in full."""
+    repeatable: bool = True
+    """The same block gives exactly the same answers again, whatever was computed in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,4 +161,54 @@ class Model(Protocol):
 
     async def aclose(self) -> None:
         """Free everything. Idempotent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Usable:
+    """A model that can be used here and now."""
+
+    name: str
+    """As settings and skills name it."""
+    size: int
+    """Bytes of its file."""
+    detail: str
+    """What runs it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulled:
+    """How far the getting of a model is; `total` 0 where it is not known."""
+
+    status: str
+    completed: int = 0
+    total: int = 0
+
+
+class Catalog(Protocol):
+    """Which models there are, whatever runs them."""
+
+    def make(self, name: str) -> Model:
+        """Return the backend of a model by its full name; not open yet.
+
+        Raises:
+            InvalidInput: if it is no model's name.
+        """
+        ...
+
+    async def resolve(self, name: str) -> str:
+        """Return the full name of what `name` (for example `auto`) means here and now.
+
+        Raises:
+            ModelMissing: if `auto` finds nothing, with the ways out.
+            InvalidInput: if it is no model's name.
+        """
+        ...
+
+    async def usable(self) -> tuple[Usable, ...]:
+        """Return what can be used now; the first is what `auto` means."""
+        ...
+
+    def pull(self, name: str, *, bundled: bool = False) -> AsyncIterator[Pulled]:
+        """Get a model; with `bundled`, make the packaged SmolLM2-135M known to Ollama under `name`."""
         ...

@@ -1,33 +1,144 @@
-"""From a model's name, as settings and skills hold it, to a backend that is not open yet."""
+"""Which models there are here, and from a model's name, as settings and skills hold it, to a backend.
 
+`auto` is decided once, when a skill is defined: a skill stays with the model that it was measured on.
+"""
+
+import contextlib
 import importlib.util
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-from promptbreeder.errors import InvalidInput, ModelMissing
-from promptbreeder.models.base import Model
+import anyio.to_thread
+
+from promptbreeder.errors import InvalidInput, ModelError, ModelMissing
+from promptbreeder.models import fetching, weights
+from promptbreeder.models.base import Model, Pulled, Usable
 from promptbreeder.models.embedded import EmbeddedModel, EngineName
+from promptbreeder.models.ollama import pulling
+from promptbreeder.models.ollama.backend import OllamaModel
+from promptbreeder.models.ollama.server import Held, models_of, version_of
+from promptbreeder.models.ollama.wire import Wire
 from promptbreeder.models.scripted import ScriptedModel
 
+AUTO, EMBEDDED, OLLAMA, SCRIPTED = "auto", "embedded", "ollama", "scripted"
+PROBE_SECONDS = 0.5
+"""How long `auto` waits for an Ollama."""
+PREFERRED = (":360m", ":135m", ":1.7b")
+"""Sizes of SmolLM2 in the order in which `auto` takes them."""
+PACKAGED = "smollm2:135m-packaged"
+"""The packaged weights' name in a user's Ollama: not the library's, which may be pulled over it."""
 
-def choose_model(name: str, folder: Path, *, engine: EngineName = "auto") -> Model:
-    """Return the backend for `auto`, `embedded`, `embedded:smollm2:135m`, `embedded:/path/to/file.gguf` or `scripted`.
 
-    `folder` is where converted weights are kept.
+class Models:
+    """See `promptbreeder.models.base.Catalog`."""
 
-    Raises:
-        ModelMissing: if `auto` finds nothing to run, with the ways out.
-        InvalidInput: if the name is none of these.
-    """
-    kind, _, rest = name.partition(":")
-    if name == "scripted":
-        return ScriptedModel()
-    if kind == "embedded":
-        return EmbeddedModel("" if rest == "smollm2:135m" else rest, folder, engine=engine)
-    if name == "auto":
-        if any(importlib.util.find_spec(package) for package in ("llama_cpp", "xllamacpp")):
-            return EmbeddedModel("", folder, engine=engine)
-        raise ModelMissing(
-            "no model can be run here: pip install 'promptbreeder-mcp[embedded]' brings SmolLM2-135M and an engine for "
-            "it, or try the tools with PROMPTBREEDER_MODEL=scripted"
+    def __init__(
+        self, folder: Path, *, engine: EngineName = "auto", ollama_host: str | None = None, ollama_parallel: int = 2
+    ) -> None:
+        """Keep weights in `folder`; look for Ollama where OLLAMA_HOST says."""
+        self._folder = folder
+        self._engine: EngineName = engine
+        self._host = ollama_host
+        self._parallel = ollama_parallel
+
+    def make(self, name: str) -> Model:
+        """Return the backend of a model by its full name; not open yet.
+
+        Raises:
+            InvalidInput: if it is no model's name.
+        """
+        kind, _, rest = name.partition(":")
+        if name == SCRIPTED:
+            return ScriptedModel()
+        if kind == EMBEDDED:
+            return EmbeddedModel("" if rest == weights.BUNDLED else rest, self._folder, engine=self._engine)
+        if kind == OLLAMA:
+            return OllamaModel(rest, self._host, parallel=self._parallel)
+        raise InvalidInput(
+            f"{name[:80]!r} is not a model; use auto, ollama:smollm2:360m (or another that Ollama holds), embedded, "
+            "embedded:/path/to/model.gguf or scripted"
         )
-    raise InvalidInput(f"{name[:80]!r} is not a model; use auto, embedded, embedded:/path/to/model.gguf or scripted")
+
+    async def resolve(self, name: str) -> str:
+        """Return the full name; `auto` is a SmolLM2 of an Ollama that answers, else the embedded model."""
+        if name != AUTO:
+            return self.make(name).name
+        smollm = await self._smollm()
+        if smollm:
+            return f"{OLLAMA}:{smollm[0].name}"
+        if _engine_installed():
+            return self.make(EMBEDDED).name
+        raise ModelMissing(
+            "no model can be run here. Either start Ollama and `promptbreeder-mcp pull ollama:smollm2:360m`, or pip "
+            "install 'promptbreeder-mcp[embedded]', which needs no Ollama; PROMPTBREEDER_MODEL=scripted tries the "
+            "tools without a model"
+        )
+
+    async def usable(self) -> tuple[Usable, ...]:
+        """Return what Ollama holds, SmolLM2 first, and the embedded model."""
+        smollm = await self._smollm()
+        others = [model for model in await self._held() if model not in smollm]
+        found = [self._of_ollama(model) for model in smollm]
+        if _engine_installed():
+            with contextlib.suppress(ModelMissing):
+                file = weights.find("", self._folder)
+                engine = "native" if self._engine != "portable" and _installed("llama_cpp") else "portable"
+                detail = f"llama.cpp in this process, {engine} engine"
+                found.append(Usable(f"{EMBEDDED}:{weights.BUNDLED}", file.stat().st_size, detail))
+        return (
+            *found,
+            *map(self._of_ollama, others),
+            Usable(SCRIPTED, 0, "no model: toy answers to try the tools with"),
+        )
+
+    async def pull(self, name: str, *, bundled: bool = False) -> AsyncIterator[Pulled]:
+        """Get a model.
+
+        Raises:
+            InvalidInput: if it is none that can be got.
+            ModelError: if it cannot be got now, saying why.
+        """
+        kind, _, rest = name.partition(":")
+        if bundled:
+            file = await anyio.to_thread.run_sync(weights.find, "", self._folder)
+            progress = pulling.register(Wire(self._host), PACKAGED, file)
+        elif kind == OLLAMA:
+            progress = pulling.pull(Wire(self._host), OllamaModel(rest, self._host).name.partition(":")[2])
+        elif name in {EMBEDDED, f"{EMBEDDED}:{weights.BUNDLED}"}:
+            yield Pulled("fetching SmolLM2-135M")
+            file = await anyio.to_thread.run_sync(fetching.fetch, self._folder / weights.FETCHED)
+            yield Pulled(f"{file} is there")
+            return
+        else:
+            raise InvalidInput(f"{name[:80]!r} cannot be got; use ollama:smollm2:360m (or another size) or embedded")
+        async for step in progress:
+            yield step
+
+    async def _held(self) -> tuple[Held, ...]:
+        """Return what the user's Ollama holds; nothing where none answers soon."""
+        wire = Wire(self._host)
+        try:
+            await version_of(wire, seconds=PROBE_SECONDS)
+            return await models_of(wire)
+        except ModelError:
+            return ()
+        finally:
+            await wire.aclose()
+
+    async def _smollm(self) -> list[Held]:
+        found = [model for model in await self._held() if "smollm2" in model.name.lower()]
+        rank = {size: place for place, size in enumerate(PREFERRED)}
+        return sorted(
+            found, key=lambda model: next((rank[size] for size in PREFERRED if size in model.name), len(rank))
+        )
+
+    def _of_ollama(self, model: Held) -> Usable:
+        return Usable(f"{OLLAMA}:{model.name}", model.size, f"Ollama, {model.family or 'unknown'} family")
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+def _engine_installed() -> bool:
+    return _installed("llama_cpp") or _installed("xllamacpp")

@@ -65,6 +65,12 @@ def latest(
     return None
 
 
+def models(db: Tables, skill: str, version: int) -> tuple[str, ...]:
+    """Return on what a version was measured: fingerprints with the rules that judged."""
+    rows = db.query("SELECT DISTINCT fingerprint FROM evaluations WHERE skill = ? AND version = ?", [skill, version])
+    return tuple(row["fingerprint"] for row in rows)
+
+
 def _evaluation(row: dict[str, Any]) -> Evaluation:
     return Evaluation(
         **{

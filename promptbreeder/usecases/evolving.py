@@ -10,7 +10,7 @@ from promptbreeder.errors import Conflict, InvalidInput
 from promptbreeder.evaluation.fitness import preference_score
 from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution.strategies import choose
-from promptbreeder.prompt import Prompt
+from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.requests import Actor, EvolveRequest
 from promptbreeder.results import RunReport
 from promptbreeder.runs.engine import Engine
@@ -221,6 +221,11 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
             f"{-(-missing * 10 // 3)} more examples with define_skill (three in ten become search examples)"
         )
     model = await bench.model(skill.model)
+    if not model.limits.choose:
+        # Labels then serve as the words that a free answer is searched for.
+        skill = skill.model_copy(
+            update={"settings": skill.settings.model_copy(update={"allowed_decoding": (Decoding.FREE,)})}
+        )
     writer = await bench.model(bench.default_writer) if bench.default_writer else model
     rates = await model.rates()
     guests = await _prompts_of(bench, skill, request.candidates)

@@ -9,7 +9,7 @@ from promptbreeder.evaluation.meter import Meter
 from promptbreeder.requests import Actor
 from promptbreeder.results import Answered, Duel, VoteReport
 from promptbreeder.skill import MAX_EXAMPLE_CHARACTERS, Skill, Split
-from promptbreeder.store import calls, duels, events, examples, skills, versions
+from promptbreeder.store import calls, duels, evaluations, events, examples, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.text import scrub
@@ -26,6 +26,7 @@ async def run_skill(bench: Workbench, name: str, text: str, number: int | None) 
     skill, version = await bench.store.read(lambda db: (skills.get(db, name), _version(db, name, number)))
     answer = await execute(bench, skill, version, text)
     call_id = f"c-{secrets.token_hex(6)}"
+    notice = await _notice(bench, skill, version)
     await bench.store.write(
         lambda db: calls.add(
             db, call_id=call_id, skill=name, version=version.n, text=text, answer=answer.text, now=bench.clock()
@@ -41,6 +42,19 @@ async def run_skill(bench: Workbench, name: str, text: str, number: int | None) 
         completion_tokens=answer.completion_tokens,
         label_logprobs=dict(zip(skill.labels, answer.logprobs, strict=True)) if answer.logprobs else None,
         failure=answer.failure,
+        notice=notice,
+    )
+
+
+async def _notice(bench: Workbench, skill: Skill, version: Version) -> str | None:
+    """Say that the version was measured on another model than the one that answers now."""
+    model = await bench.model(skill.model)
+    measured = await bench.store.read(lambda db: evaluations.models(db, skill.name, version.n))
+    if not measured or any(skill.same_model(one, model.fingerprint) for one in measured):
+        return None
+    return (
+        f"{skill.model} is not the model that version {version.n} was measured on: it has changed since. "
+        f"get_fitness('{skill.name}', {version.n}) measures it anew"
     )
 
 

@@ -28,7 +28,7 @@ async def define_skill(bench: Workbench, definition: SkillDefinition, actor: Act
         InvalidInput: naming what is wrong; nothing is stored then.
     """
     known = await bench.store.read(lambda db: skills.find(db, definition.name))
-    model = known.model if known is not None else bench.named(bench.default_model)
+    model = known.model if known is not None else await bench.models.resolve(bench.default_model)
     prompt = Prompt(instruction=definition.prompt)
     now = bench.clock()
 

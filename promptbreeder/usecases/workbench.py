@@ -3,12 +3,14 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 import anyio
 
+from promptbreeder.errors import ModelChanged
 from promptbreeder.evaluation.cached import CachedModel
 from promptbreeder.evaluation.evaluator import Evaluator
-from promptbreeder.models.base import Model
+from promptbreeder.models.base import Catalog, Model
 from promptbreeder.runs.plan import in_blocks
 from promptbreeder.skill import Skill, Split
 from promptbreeder.store import examples, replies
@@ -30,33 +32,43 @@ class Workbench:
     """Store, models and clock; made once by the composition root."""
 
     store: Database
-    make_model: Callable[[str], Model]
-    """From a model's name to a backend, not yet open. Raises ModelMissing with the ways out."""
+    make_catalog: Callable[[], Catalog]
+    """Called on first use: backends are slow to import."""
     default_model: str
     default_writer: str | None
     """None: the executor writes for itself."""
     clock: Callable[[], float]
     """Unix seconds."""
     on_change: Callable[[Change], None] | None = None
-    _models: dict[str, Model] = field(default_factory=dict)
+    _open: dict[str, Model] = field(default_factory=dict)
+    _changed: list[Model] = field(default_factory=list)
+    """Models that are not any more what was opened: whatever still uses one is told so by it."""
     _opening: anyio.Lock = field(default_factory=anyio.Lock)
+
+    @cached_property
+    def models(self) -> Catalog:
+        """Which models there are."""
+        return self.make_catalog()
 
     async def model(self, name: str) -> Model:
         """Return the model `name`, open; loaded on first use and shared afterwards.
+
+        A model that was changed behind its name is opened anew, under its new fingerprint.
 
         Raises:
             ModelError: if it cannot be had, with what to do next.
         """
         async with self._opening:
-            found = self._models.get(name)
+            found = self._open.get(name)
             if found is None:
-                found = self._models[name] = self.make_model(name)
-            await found.open()
+                found = self._open[name] = self.models.make(await self.models.resolve(name))
+            try:
+                await found.open()
+            except ModelChanged:
+                self._changed.append(found)
+                found = self._open[name] = self.models.make(found.name)
+                await found.open()
         return found
-
-    def named(self, name: str) -> str:
-        """Return the full name of the model that `name` (for example `auto`) means now; loads nothing."""
-        return self.make_model(name).name
 
     async def evaluator(self, skill: Skill, calibration: Sequence[Sequence[str]] | None = None) -> Evaluator:
         """Return an evaluator for `skill` on its own model, by default calibrated on today's search inputs."""
@@ -81,9 +93,10 @@ class Workbench:
 
     async def aclose(self) -> None:
         """Close models and store."""
-        for model in self._models.values():
+        for model in (*self._open.values(), *self._changed):
             await model.aclose()
-        self._models.clear()
+        self._open.clear()
+        self._changed.clear()
         self.store.close()
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.requests import explain
@@ -27,6 +27,11 @@ class Settings(BaseModel):
     engine: Literal["auto", "native", "portable"] = "auto"
     """Engine of embedded models (PROMPTBREEDER_ENGINE)."""
 
+    ollama_host: str | None = None
+    """Where Ollama is (OLLAMA_HOST, as for Ollama itself)."""
+    ollama_parallel: int = Field(default=2, ge=1, le=64)
+    """Requests to Ollama at a time (PROMPTBREEDER_OLLAMA_PARALLEL); what its OLLAMA_NUM_PARALLEL says is best."""
+
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Return the settings of this process.
@@ -34,9 +39,7 @@ class Settings(BaseModel):
         Raises:
             InvalidInput: naming the variable that is wrong.
         """
-        found = {
-            name: value for name in cls.model_fields if (value := environment.get(f"{_PREFIX}{name.upper()}", "")) != ""
-        }
+        found = {name: value for name in cls.model_fields if (value := environment.get(_variable(name), "")) != ""}
         try:
             return cls.model_validate(found if "home" in found else {**found, "home": default_home()})
         except ValidationError as error:
@@ -51,6 +54,11 @@ class Settings(BaseModel):
     def models(self) -> Path:
         """Where converted weights are kept."""
         return self.home / "models"
+
+
+def _variable(name: str) -> str:
+    # Ollama's own variable: whoever has set it for Ollama has set it for us.
+    return "OLLAMA_HOST" if name == "ollama_host" else f"{_PREFIX}{name.upper()}"
 
 
 def default_home() -> Path:

@@ -8,9 +8,9 @@ import pytest
 
 from promptbreeder.errors import InvalidInput, ModelMissing
 from promptbreeder.models import weights
-from promptbreeder.models.choosing import choose_model
-from promptbreeder.models.embedded import EmbeddedModel
-from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.models.choosing import Models
+
+pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
@@ -29,40 +29,62 @@ def ollama(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+NOWHERE = "127.0.0.1:1"
+"""Nothing listens there."""
+
+
 @pytest.mark.parametrize(
     ("name", "found"),
     [
-        ("auto", "embedded:smollm2:135m"),
         ("embedded", "embedded:smollm2:135m"),
         ("embedded:smollm2:135m", "embedded:smollm2:135m"),
         ("embedded:smollm2:360m", "embedded:smollm2:360m"),
         ("embedded:/a/b.gguf", "embedded:/a/b.gguf"),
+        ("ollama:smollm2:360m", "ollama:smollm2:360m"),
+        ("ollama:hf.co/a/b:Q8_0", "ollama:hf.co/a/b:Q8_0"),
+        ("scripted", "scripted"),
     ],
 )
-def test_names_of_embedded_models(name: str, found: str, tmp_path: Path) -> None:
-    """Each name gives a model that is not open yet, and that says its full name."""
-    model = choose_model(name, tmp_path)
-    assert isinstance(model, EmbeddedModel)
-    assert model.name == found
+async def test_a_name_gives_a_model_that_is_not_open(name: str, found: str, tmp_path: Path) -> None:
+    """Each says its full name, and that is what a skill keeps."""
+    models = Models(tmp_path)
+    assert models.make(name).name == found
+    assert await models.resolve(name) == found
 
 
-def test_the_scripted_model_has_a_name(tmp_path: Path) -> None:
-    """It can be asked for like any other."""
-    assert isinstance(choose_model("scripted", tmp_path), ScriptedModel)
-
-
-@pytest.mark.parametrize("name", ["", "gpt", "smollm2:135m", "Embedded"])
-def test_any_other_name_is_refused(name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["", "gpt", "smollm2:135m", "Embedded", "auto"])
+def test_any_other_name_is_no_model(name: str, tmp_path: Path) -> None:
     """The error lists what there is."""
-    with pytest.raises(InvalidInput, match="use auto, embedded"):
-        choose_model(name, tmp_path)
+    with pytest.raises(InvalidInput, match="use auto, ollama"):
+        Models(tmp_path).make(name)
 
 
-def test_without_any_engine_auto_names_the_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Install one, or try the scripted model."""
+@pytest.mark.parametrize("name", ["ollama:smollm2", "ollama:", "ollama:hf.co/a/b"])
+def test_a_model_of_ollama_is_named_with_its_size(name: str, tmp_path: Path) -> None:
+    """Without one, Ollama would take its default, which is a large one."""
+    with pytest.raises(InvalidInput, match="does not say the size"):
+        Models(tmp_path).make(name)
+
+
+async def test_auto_is_the_embedded_model_where_no_ollama_answers(tmp_path: Path) -> None:
+    """And it is the first of those that can be used."""
+    models = Models(tmp_path, ollama_host=NOWHERE)
+    assert await models.resolve("auto") == "embedded:smollm2:135m"
+    assert [model.name for model in await models.usable()] == ["embedded:smollm2:135m", "scripted"]
+
+
+async def test_without_any_engine_auto_names_the_ways_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Start Ollama, install an engine, or try the scripted model."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
-    with pytest.raises(ModelMissing, match=r"(?s)\[embedded\].*scripted"):
-        choose_model("auto", tmp_path)
+    with pytest.raises(ModelMissing, match=r"(?s)Ollama.*\[embedded\].*scripted"):
+        await Models(tmp_path, ollama_host=NOWHERE).resolve("auto")
+
+
+@pytest.mark.parametrize("name", ["auto", "scripted", "embedded:/a/b.gguf", "smollm2:360m"])
+async def test_what_cannot_be_got_is_refused(name: str, tmp_path: Path) -> None:
+    """The error says what can be."""
+    with pytest.raises(InvalidInput, match="cannot be got; use ollama:smollm2:360m"):
+        _ = [step async for step in Models(tmp_path, ollama_host=NOWHERE).pull(name)]
 
 
 def test_the_bundled_weights_are_found(tmp_path: Path) -> None:

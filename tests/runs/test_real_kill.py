@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from promptbreeder.models.choosing import choose_model
+from promptbreeder.models.choosing import Models
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
 
@@ -29,14 +29,14 @@ PROGRAM = """
 import sys, time
 from pathlib import Path
 import anyio
-from promptbreeder.models.choosing import choose_model
+from promptbreeder.models.choosing import Models
 from promptbreeder.requests import Actor, EvolveRequest
 from promptbreeder.service import Service, Workbench
 from promptbreeder.store.database import Database
 
 database, models, budget = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 bench = Workbench(
-    store=Database(database), make_model=lambda name: choose_model(name, models, engine="portable"),
+    store=Database(database), make_catalog=lambda: Models(models, engine="portable"),
     default_model="embedded", default_writer=None, clock=time.time,
     on_change=lambda change: print("step", flush=True),
 )
@@ -58,7 +58,7 @@ async def open_real(open_service: Callable[..., Service], real_models: Path) -> 
         return open_service(
             path,
             hours=hours,
-            make_model=lambda name: choose_model(name, real_models, engine="portable"),
+            make_catalog=lambda: Models(real_models, engine="portable"),
             default_model="embedded",
         )
 

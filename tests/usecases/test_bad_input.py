@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from promptbreeder.errors import Conflict, InvalidInput, ModelMissing, NotFound, PromptBreederError
-from promptbreeder.models.choosing import choose_model
+from promptbreeder.models.choosing import Models
 from promptbreeder.prompt import MAX_PROMPT_CHARACTERS
 from promptbreeder.requests import BUDGET_TOKENS, Actor, EvolveRequest, SkillDefinition, parse_json
 from promptbreeder.service import Service
@@ -265,7 +265,7 @@ async def test_without_weights_or_engine_everything_that_needs_no_model_works(  
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name in missing else find(name))
     service = open_service(
         tmp_path / "new.db",
-        make_model=lambda name: choose_model(name, tmp_path / "models"),
+        make_catalog=lambda: Models(tmp_path / "models"),
         default_model="embedded",
     )
     async with service:
@@ -296,7 +296,7 @@ async def test_without_any_engine_auto_names_the_ways_out(
     """A skill is bound to a model; where there is none, none is bound."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     async with open_service(
-        tmp_path / "new.db", make_model=lambda name: choose_model(name, tmp_path), default_model="auto"
+        tmp_path / "new.db", make_catalog=lambda: Models(tmp_path, ollama_host="127.0.0.1:1"), default_model="auto"
     ) as service:
         with pytest.raises(ModelMissing, match="PROMPTBREEDER_MODEL=scripted"):
             await service.define_skill(ticket_skill(), actor)

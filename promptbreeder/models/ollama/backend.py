@@ -1,0 +1,300 @@
+"""The Ollama backend: blocks of requests to one model of a server, some at a time."""
+
+import math
+import os
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Final, TypeVar
+
+import anyio
+
+from promptbreeder.errors import InvalidInput, ModelChanged, ModelCrashed, ModelError
+from promptbreeder.models import chatml
+from promptbreeder.models.base import (
+    Block,
+    Choice,
+    Choose,
+    Expected,
+    Generate,
+    Likelihood,
+    Limits,
+    Rates,
+    Reply,
+    Sampling,
+)
+from promptbreeder.models.ollama.bodies import BATCH, Asked, Bodies
+from promptbreeder.models.ollama.scoring import first_token_scores, forked_scores, places, quoted
+from promptbreeder.models.ollama.server import TELLS_PROBABILITIES, Held, held, shape_of, version_of
+from promptbreeder.models.ollama.wire import Rejected, Wire
+from promptbreeder.text import defuse
+
+CONTEXT: Final = 4096
+"""Tokens of context that the server is asked for; always the same, because a change loads the model anew."""
+_TIMED_READ, _TIMED_WRITE, _TIMES = 256, 24, 2
+_NANO = 1e9
+_TOO_LONG = ("exceed", "context", "too long", "length")
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class OllamaModel:
+    """See `promptbreeder.models.base.Model`."""
+
+    def __init__(self, model: str, host: str | None = None, *, parallel: int = 2) -> None:
+        """Name a model with its size, for example `smollm2:360m`; nothing is asked yet.
+
+        `host` is as in OLLAMA_HOST; `parallel` is how many requests are on their way at a time: what the server works
+        on at a time (OLLAMA_NUM_PARALLEL) it does not tell.
+
+        Raises:
+            InvalidInput: if the size is missing.
+        """
+        if ":" not in model.rpartition("/")[2]:
+            raise InvalidInput(
+                f"'ollama:{model}' does not say the size, and Ollama's default may be a large one; "
+                f"name it, for example ollama:{model or 'smollm2'}:360m"
+            )
+        self._model = model
+        self._wire = Wire(host)
+        self._limiter = anyio.CapacityLimiter(parallel)
+        self._held: Held | None = None
+        self._identity: tuple[str, Limits] | None = None
+        self._bodies: Bodies | None = None
+        self._rates: Rates | None = None
+        self._forked: dict[tuple[str, ...], bool] = {}
+        self._opening = anyio.Lock()
+
+    @property
+    def name(self) -> str:
+        """`ollama:` and the model's name there."""
+        return f"ollama:{self._model}"
+
+    async def open(self) -> None:
+        """Ask the server for its version and for the model; loads nothing there.
+
+        Raises:
+            ModelUnreachable: if no usable server answers.
+            ModelMissing: if it does not hold the model, with the ways to get it.
+            ModelChanged: if the model behind the name is not the one that was opened.
+        """
+        async with self._opening:
+            version, model = await version_of(self._wire), await held(self._wire, self._model)
+            if self._held is not None and self._held.digest != model.digest:
+                raise self._changed(model)
+            if self._identity is not None:
+                return
+            shape = await shape_of(self._wire, self._model)
+            context = min(CONTEXT, shape.context or CONTEXT)
+            self._held = model
+            self._bodies = Bodies(self._model, context=context, raw=shape.chatml, thinks=shape.thinks)
+            asked = f"format={'chatml' if shape.chatml else 'chat'} context={context} batch={BATCH}"
+            self._identity = (
+                f"ollama {version.text} digest={_short(model)} {asked}",
+                Limits(
+                    context=context,
+                    choose=version.numbers >= TELLS_PROBABILITIES,
+                    exact_choice=False,
+                    likelihood=False,
+                    shares_prefix=True,
+                    repeatable=False,
+                ),
+            )
+
+    @property
+    def fingerprint(self) -> str:
+        """Server version, digest of the model, and load-time options."""
+        return self._known()[0]
+
+    @property
+    def limits(self) -> Limits:
+        """What this server can do."""
+        return self._known()[1]
+
+    async def rates(self) -> Rates:
+        """Reading and writing speed by the server's own clock, measured once."""
+        await self.open()
+        if self._rates is None:
+            self._rates = await self._measured()
+        return self._rates
+
+    async def generate(self, requests: Sequence[Generate]) -> Block[Reply]:
+        """Generate one reply per request."""
+        await self._check()
+        bodies = self._asking()
+
+        async def one(request: Generate) -> Reply:
+            answer = await self._ask(bodies.generate(request.messages, request.sampling, request.opening))
+            if isinstance(answer, str):
+                return Reply("", 0, 0, failure=answer)
+            read, wrote = _counts(answer)
+            if not answer.get("done"):
+                return Reply("", read, wrote, failure="the server broke the reply off (it repeats itself)")
+            return Reply(_text(answer), read, wrote)
+
+        replies = await self._all(requests, one)
+        texts = [chatml.render(request.messages, request.opening) for request in requests]
+        return Block(tuple(replies), _shared(texts, [reply.prompt_tokens for reply in replies]))
+
+    async def choose(self, requests: Sequence[Choose]) -> Block[Choice]:
+        """Score the options of each request."""
+        if not requests:
+            return Block(())
+        options = requests[0].options
+        if not options or any(request.options != options for request in requests):
+            raise InvalidInput("all requests of a block must have the same options, at least one")
+        if not self.limits.choose:
+            raise InvalidInput(
+                f"this Ollama gives no log-probabilities of labels ({self.fingerprint}); update it to 0.12.11 or "
+                "newer, or use free decoding"
+            )
+        await self._check()
+        bodies, plain = self._asking(), [defuse(option) for option in options]
+        forked = await self._share_a_beginning(plain)
+        longest = max(len(quoted(option).encode()) for option in plain) + 1
+
+        async def one(request: Choose) -> Choice:
+            answer = await self._ask(
+                bodies.one_of(request.messages, plain, longest) if forked else bodies.first_token(request.messages)
+            )
+            if isinstance(answer, str):
+                return Choice((), 0, failure=answer)
+            way = places(answer)
+            if not way:
+                raise ModelCrashed(f"Ollama gives no log-probabilities for {self._model}; see its log")
+            scores = forked_scores(way, plain) if forked else first_token_scores(way[0], plain)
+            return Choice(scores, _counts(answer)[0])
+
+        choices = await self._all(requests, one)
+        texts = [chatml.render(request.messages) for request in requests]
+        return Block(tuple(choices), _shared(texts, [choice.prompt_tokens for choice in choices]))
+
+    async def likelihood(self, requests: Sequence[Expected]) -> Block[Likelihood]:
+        """Not available: the server tells probabilities of generated tokens only."""
+        if not requests:
+            return Block(())
+        raise InvalidInput("Ollama cannot score given answers; the native engine can (`make native`)")
+
+    async def aclose(self) -> None:
+        """Close all connections; the server keeps the model for a while."""
+        await self._wire.aclose()
+
+    async def _check(self) -> None:
+        """Refuse to go on with another model under the same name.
+
+        Raises:
+            ModelChanged: then.
+        """
+        model = await held(self._wire, self._model)
+        if self._held is None:
+            raise ModelCrashed(f"{self.name} is not open")
+        if model.digest != self._held.digest:
+            raise self._changed(model)
+
+    def _changed(self, model: Held) -> ModelChanged:
+        before = _short(self._held) if self._held else ""
+        return ModelChanged(
+            f"{self.name} is not what it was ({before} -> {_short(model)}): it was pulled or made anew. What was "
+            "measured on the old one stays; new runs and measurements use the new one"
+        )
+
+    async def _ask(self, asked: Asked) -> dict[str, Any] | str:
+        """Return the answer, or why this one item cannot be answered."""
+        try:
+            return await self._wire.post(*asked)
+        except Rejected as error:
+            if any(word in str(error).lower() for word in _TOO_LONG):
+                return f"the prompt does not fit: {error}"
+            raise ModelCrashed(f"Ollama does not accept the request for {self._model}: {error}") from error
+
+    async def _all(self, requests: Sequence[T], one: Callable[[T], Awaitable[R]]) -> list[R]:
+        """Return the answers in order. The first is asked for alone: it warms the prefix that all share."""
+        if not requests:
+            return []
+        answers: dict[int, R] = {0: await one(requests[0])}
+
+        async def ask(place: int) -> None:
+            async with self._limiter:
+                answers[place] = await one(requests[place])
+
+        try:
+            async with anyio.create_task_group() as group:
+                for place in range(1, len(requests)):
+                    group.start_soon(ask, place)
+        except ExceptionGroup as group_error:
+            # One failure is enough to tell; the others are of the same kind.
+            failures, rest = group_error.split(ModelError)
+            if rest is not None or failures is None:
+                raise
+            raise _first(failures) from group_error
+        return [answers[place] for place in range(len(requests))]
+
+    async def _share_a_beginning(self, options: Sequence[str]) -> bool:
+        """Tell whether any two options begin with the same token of this model.
+
+        The server has no tokenizer to ask. A text that repeats an option makes its first token nearly certain.
+        """
+        key = tuple(options)
+        if key not in self._forked:
+            suspects = [o for o in options if sum(o[:1] == other[:1] for other in options) > 1]
+            firsts = []
+            for option in suspects:
+                asked = self._asking().text(f"{option}\n" * 4, Sampling(max_tokens=1))
+                way = places(await self._wire.post(*asked))
+                firsts.append(way[0].taken if way else b"")
+            self._forked[key] = len(set(firsts)) < len(firsts)
+        return self._forked[key]
+
+    async def _measured(self) -> Rates:
+        reads, writes = [], []
+        for _ in range(_TIMES):
+            # A beginning of its own: the server must not find it in its cache.
+            text = os.urandom(8).hex() + " time" * _TIMED_READ
+            answer = await self._wire.post(*self._asking().text(text, Sampling(max_tokens=_TIMED_WRITE)))
+            read, wrote = _counts(answer)
+            reads.append(_rate(read, answer.get("prompt_eval_duration")))
+            writes.append(_rate(wrote, answer.get("eval_duration")))
+        return Rates(read=max(reads), write=max(writes))
+
+    def _asking(self) -> Bodies:
+        if self._bodies is None:
+            raise ModelCrashed(f"{self.name} is not open")
+        return self._bodies
+
+    def _known(self) -> tuple[str, Limits]:
+        if self._identity is None:
+            raise ModelCrashed(f"{self.name} is not open")
+        return self._identity
+
+
+def _short(model: Held) -> str:
+    return model.digest.removeprefix("sha256:")[:16]
+
+
+def _text(answer: dict[str, Any]) -> str:
+    message = answer.get("message") or {}
+    return str(answer.get("response") or message.get("content") or "")
+
+
+def _counts(answer: dict[str, Any]) -> tuple[int, int]:
+    # What is zero is left out.
+    return int(answer.get("prompt_eval_count", 0)), int(answer.get("eval_count", 0))
+
+
+def _rate(tokens: int, nanoseconds: int | None) -> float:
+    return max(1.0, tokens) * _NANO / max(1, nanoseconds or 0)
+
+
+def _shared(texts: Sequence[str], tokens: Sequence[int]) -> int:
+    """Return about how many tokens the beginning has that all texts share: its part of the characters.
+
+    The server does not tokenise for others; it does keep that beginning from one request to the next.
+    """
+    asked = [(text, count) for text, count in zip(texts, tokens, strict=True) if count]
+    if not asked:
+        return 0
+    common = len(os.path.commonprefix([text for text, _ in asked]))  # noqa: RUF071 - characters are meant, not folders
+    return max(0, min(min(math.floor(count * common / len(text)), count - 1) for text, count in asked))
+
+
+def _first(group: BaseExceptionGroup[ModelError]) -> ModelError:
+    first = group.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

@@ -1,0 +1,105 @@
+"""How likely each label is, from the log-probabilities that Ollama tells: the twenty likeliest tokens at each place.
+
+Where every label begins with a token of its own, the first place tells all. Where labels share it, the model is held to
+the labels, and each label gets the probability of the way along which it leaves the one that was taken. Grammar and
+temperature do not touch the probabilities that are told.
+"""
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_END = (b"<|im_end|>", b"<|endoftext|>", b"</s>")
+"""What an empty label begins with."""
+_NEVER = -30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """One place of an answer: the token that was taken there, and the likeliest ones with their log-probabilities."""
+
+    taken: bytes
+    tokens: tuple[tuple[bytes, float], ...]
+
+    @property
+    def floor(self) -> float:
+        """An upper bound for what is not listed: the last one listed, or all that is left over."""
+        listed = [value for _, value in self.tokens]
+        left = 1 - math.fsum(math.exp(value) for value in listed)
+        return max(_NEVER, min([*listed, math.log(left) if left > 0 else _NEVER]))
+
+
+def places(answer: dict[str, Any]) -> tuple[Place, ...]:
+    """Return the places of an answer, empty where it tells no probabilities."""
+    return tuple(
+        Place(
+            taken=_bytes(entry),
+            # What was taken is among the likeliest unless a grammar forced it.
+            tokens=tuple(
+                {_bytes(top): float(top["logprob"]) for top in (entry, *(entry.get("top_logprobs") or ()))}.items()
+            ),
+        )
+        for entry in answer.get("logprobs") or ()
+    )
+
+
+def first_token_scores(place: Place, options: Sequence[str]) -> tuple[float, ...]:
+    """Return each option's log-probability by how it begins; the floor where no token of its own is listed."""
+    wanted = [option.encode() for option in options]
+    scores = []
+    for option in wanted:
+        others = [other for other in wanted if other != option]
+        # A token that is a beginning of two labels speaks for neither.
+        own = [
+            value
+            for token, value in place.tokens
+            if (_begins(option, token) and not any(_begins(other, token) for other in others))
+        ]
+        scores.append(_together(own) if own else place.floor)
+    return tuple(scores)
+
+
+def forked_scores(way: Sequence[Place], options: Sequence[str]) -> tuple[float, ...]:
+    """Return each option's log-probability up to where it leaves the way that was taken; both as JSON strings."""
+    wanted = [quoted(option).encode() for option in options]
+    scores = [0.0] * len(options)
+    walking = list(range(len(options)))
+    taken = b""
+    for place in way:
+        if len(walking) < 2:  # noqa: PLR2004 - nothing is left to tell apart
+            break
+        after = taken + place.taken
+        on_it = [index for index in walking if _begins(wanted[index], after)]
+        for index in walking:
+            own = [
+                value
+                for token, value in place.tokens
+                if _begins(wanted[index], taken + token) and (index in on_it) == (token == place.taken)
+            ]
+            scores[index] += _together(own) if own else place.floor
+        walking, taken = on_it, after
+    return tuple(scores)
+
+
+def quoted(option: str) -> str:
+    """Return the option as the JSON string that a constrained answer is."""
+    return json.dumps(option, ensure_ascii=False)
+
+
+def _begins(option: bytes, token: bytes) -> bool:
+    """Tell whether an answer that begins with `token` may be `option`."""
+    if not option:
+        return token.startswith(_END)
+    return bool(token) and option.startswith(token)
+
+
+def _together(values: Sequence[float]) -> float:
+    highest = max(values)
+    return min(0.0, highest + math.log(math.fsum(math.exp(value - highest) for value in values)))
+
+
+def _bytes(entry: dict[str, Any]) -> bytes:
+    # A token may end within a character; only its bytes tell then.
+    return bytes(entry["bytes"]) if entry.get("bytes") else str(entry.get("token", "")).encode(errors="replace")
