@@ -13,7 +13,7 @@ LOCK := uv pip compile --universal --python-version 3.11 --generate-hashes --no-
 .PHONY: demo test native test-native check lock clean
 
 demo: $(VENV)/.installed
-	$(VENV)/bin/promptbreeder-mcp demo
+	$(VENV)/bin/promptbreeder-mcp --model embedded demo
 
 test: $(VENV)/.installed
 	$(PY) -m pytest

@@ -8,6 +8,7 @@
     ├── ModelError                     a model backend is dead or misconfigured: a run pauses
     │   ├── ModelUnreachable           nothing answers
     │   ├── ModelMissing               the engine or the weights are not there
+    │   │   └── WeightsMissing         the packaged weights, which can be fetched
     │   ├── ModelTimeout               no answer within the deadline
     │   ├── ModelBusy                  another process holds the machine's compute lease
     │   ├── ModelCrashed               the backend died or answered nonsense
@@ -54,6 +55,10 @@ class ModelUnreachable(ModelError):
 
 class ModelMissing(ModelError):
     """The engine or the weights are not installed."""
+
+
+class WeightsMissing(ModelMissing):
+    """The packaged weights are not here; the catalog can fetch them."""
 
 
 class ModelTimeout(ModelError):

@@ -384,6 +384,24 @@ class Finding(_Result):
         return f"{'ok ' if self.ok else 'BAD'} {self.check}: {self.detail}"
 
 
+class ModelLine(_Result):
+    """A model that can be used; its speed in tokens a second where it was measured."""
+
+    model: str
+    megabytes: int
+    detail: str
+    reads: float | None = None
+    writes: float | None = None
+    fingerprint: str | None = None
+
+    def __str__(self) -> str:
+        size = f" ({self.megabytes:,} MB)" if self.megabytes else ""
+        line = f"{self.model}{size}: {self.detail}"
+        if self.reads is None:
+            return line
+        return f"{line}\n  reads {self.reads:,.0f} and writes {self.writes:,.0f} tokens a second\n  {self.fingerprint}"
+
+
 class Headroom(_Result):
     """What there is to gain, measured on up to 40 search examples before anything is spent."""
 

@@ -1,12 +1,13 @@
 """Service: the use cases that the outside calls, one method each. Tools, resources and command line have no logic."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from types import TracebackType
 from typing import Literal, Self
 
 import anyio
 from anyio.abc import TaskGroup
 
+from promptbreeder.models.base import Pulled
 from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import (
     Answered,
@@ -15,6 +16,7 @@ from promptbreeder.results import (
     Fitness,
     Headroom,
     HistoryLine,
+    ModelLine,
     Moved,
     PromptView,
     Row,
@@ -24,7 +26,7 @@ from promptbreeder.results import (
     VoteReport,
 )
 from promptbreeder.runs.engine import Engine
-from promptbreeder.usecases import deciding, evolving, health, measuring, reporting, running, skills
+from promptbreeder.usecases import deciding, evolving, health, measuring, modelling, reporting, running, skills
 from promptbreeder.usecases.desk import StoreDesk
 from promptbreeder.usecases.evolving import OnProgress
 from promptbreeder.usecases.workbench import Change, Workbench
@@ -185,6 +187,18 @@ class Service:
     async def fingerprint(self, skill: str) -> str:
         """Return the fingerprint of the skill's model, loading it if need be."""
         return await measuring.fingerprint(self._bench, skill)
+
+    async def models(self) -> tuple[ModelLine, ...]:
+        """Return the models that can be used now, what `auto` means first."""
+        return await modelling.list_models(self._bench)
+
+    async def measured_model(self, name: str) -> ModelLine:
+        """Return a model with its speed here, loading it."""
+        return await modelling.measured(self._bench, name)
+
+    def pull(self, name: str, *, bundled: bool = False) -> AsyncIterator[Pulled]:
+        """Get a model, telling how far it is; `bundled`: make the packaged one known to Ollama."""
+        return modelling.pull(self._bench, name, bundled=bundled)
 
     async def doctor(self) -> tuple[Finding, ...]:
         """Check store, models and surroundings."""

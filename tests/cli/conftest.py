@@ -34,8 +34,8 @@ def run(environment: dict[str, str]) -> Callable[..., Result]:
     """Return a function that runs a command; it must end with `code`, and never with a traceback."""
     runner = CliRunner(env=environment)
 
-    def ran(*arguments: object, code: int = 0, stdin: str | bytes = "") -> Result:
-        result = runner.invoke(cli, [str(argument) for argument in arguments], input=stdin)
+    def ran(*arguments: object, code: int = 0, stdin: str | bytes = "", env: dict[str, str] | None = None) -> Result:
+        result = runner.invoke(cli, [str(argument) for argument in arguments], input=stdin, env=env)
         assert result.exit_code == code, result.output
         assert result.exception is None or isinstance(result.exception, SystemExit)
         assert "Traceback" not in result.output

@@ -7,9 +7,11 @@ import click
 import tabulate
 
 import promptbreeder_server
+from promptbreeder.errors import WeightsMissing
 from promptbreeder.requests import DEFAULT_BUDGET_TOKENS, EvolveRequest, SkillDefinition, parse_json
 from promptbreeder.results import Row, RunReport
 from promptbreeder.service import Service
+from promptbreeder_server.commands.models import pull_with_bar
 from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, with_service
 
 EXAMPLES = ("ticket-route", "commit-type", "kebab-name")
@@ -23,8 +25,13 @@ EXAMPLES = ("ticket-route", "commit-type", "kebab-name")
 @click.pass_context
 def demo(context: click.Context, skill: str, *, seed: int, budget_tokens: int, as_json: bool) -> None:
     """Evolve the prompt of an example skill on your machine and show what it brought; some minutes."""
+    model = context.obj.settings().model
 
     async def show(service: Service) -> None:
+        try:
+            await service.measured_model(model)
+        except WeightsMissing:
+            await pull_with_bar(service, "embedded")
         definition = SkillDefinition.parse(parse_json(example_file(skill).read_text(encoding="utf-8")))
         defined = await service.define_skill(definition, ACTOR)
         click.echo(f"{defined}\n{await service.headroom(skill)}", err=as_json)
