@@ -26,7 +26,17 @@ from promptbreeder.results import (
     VoteReport,
 )
 from promptbreeder.runs.engine import Engine
-from promptbreeder.usecases import deciding, evolving, health, measuring, modelling, reporting, running, skills
+from promptbreeder.usecases import (
+    deciding,
+    evolving,
+    exporting,
+    health,
+    measuring,
+    modelling,
+    reporting,
+    running,
+    skills,
+)
 from promptbreeder.usecases.desk import StoreDesk
 from promptbreeder.usecases.evolving import OnProgress
 from promptbreeder.usecases.workbench import Change, Workbench
@@ -171,6 +181,10 @@ class Service:
     async def export(self, skill: str) -> dict[str, object]:
         """Return a skill as one JSON-able bundle."""
         return await skills.export_skill(self._bench, skill)
+
+    async def export_version(self, skill: str, form: exporting.Form, version: int | None = None) -> str:
+        """Return a version (default: production) as a text that works without this program."""
+        return await exporting.export_version(self._bench, skill, form, version)
 
     async def headroom(self, skill: str) -> Headroom:
         """Measure what there is to gain."""

@@ -54,6 +54,12 @@ ARROWS: dict[str, list[str]] = {
         "pydantic",
         "xllamacpp",
     ],
+    "promptbreeder.exports": [
+        *OUR_PURE,
+        MODEL_PORT,
+        "promptbreeder.models.chatml",
+        "promptbreeder.models.ollama.bodies",
+    ],
     "promptbreeder.store": [*OUR_PURE, "promptbreeder.results", "anyio", "sqlite3", "sqlite_utils"],
     "promptbreeder.usecases": [
         *OUR_PURE,
@@ -62,6 +68,7 @@ ARROWS: dict[str, list[str]] = {
         "promptbreeder.evolution",
         "promptbreeder.evaluation",
         "promptbreeder.evidence",
+        "promptbreeder.exports",
         "promptbreeder.lifecycle",
         "promptbreeder.runs",
         "promptbreeder.store",

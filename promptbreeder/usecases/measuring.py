@@ -73,6 +73,16 @@ async def gate_evaluation(
     return evaluation
 
 
+async def gate_accuracies(
+    bench: Workbench, skill: Skill, version: Version, decodings: Sequence[Decoding]
+) -> dict[Decoding, Accuracy]:
+    """Return the version's gate accuracy under each way of decoding, measured where new; nothing without examples."""
+    if skill.metric == "preference":
+        return {}
+    found = {d: accuracy_of((await gate_evaluation(bench, skill, version, d)).scores) for d in decodings}
+    return {decoding: accuracy for decoding, accuracy in found.items() if accuracy is not None}
+
+
 async def prior_of(bench: Workbench, skill: Skill, version: Version, prompt: Prompt) -> tuple[float, ...] | None:
     """Return the calibration that `prompt` is executed with: the version's own where it was measured on this model."""
     if prompt.decoding is not Decoding.CALIBRATED:

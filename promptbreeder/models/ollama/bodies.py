@@ -35,41 +35,25 @@ class Bodies:
 
     def generate(self, messages: Sequence[Message], sampling: Sampling, opening: str = "") -> Asked:
         """Ask for a reply."""
-        return self._asked(messages, opening, self.options(sampling))
+        return self._asked(messages, opening, self._options(sampling))
 
     def first_token(self, messages: Sequence[Message]) -> Asked:
         """Ask which tokens may come first, and how likely each of them is."""
-        return _with_logprobs(self._asked(messages, "", self.options(Sampling(max_tokens=1))))
+        return _with_logprobs(self._asked(messages, "", self._options(Sampling(max_tokens=1))))
 
     def one_of(self, messages: Sequence[Message], choices: Sequence[str], longest: int) -> Asked:
         """Ask for a JSON string that is one of `choices`, and the probabilities along its way."""
-        path, body = _with_logprobs(self._asked(messages, "", self.options(Sampling(max_tokens=longest))))
+        path, body = _with_logprobs(self._asked(messages, "", self._options(Sampling(max_tokens=longest))))
         return path, {**body, "format": {"type": "string", "enum": list(choices)}}
 
     def text(self, text: str, sampling: Sampling) -> Asked:
         """Ask for what comes after a bare text, without any chat format."""
-        body = {**self._common(self.options(sampling)), "prompt": defuse(text), "raw": True}
+        body = {**self._common(self._options(sampling)), "prompt": defuse(text), "raw": True}
         return _with_logprobs(("/api/generate", body))
 
-    def options(self, sampling: Sampling) -> dict[str, Any]:
-        """Return all options."""
-        return {
-            "num_ctx": self._context,
-            "num_batch": BATCH,
-            # 0 and less mean no limit there.
-            "num_predict": max(1, sampling.max_tokens),
-            "seed": sampling.seed % _SEEDS,
-            "temperature": sampling.temperature,
-            "top_k": sampling.top_k,
-            "top_p": sampling.top_p,
-            "min_p": 0.0,
-            "typical_p": 1.0,
-            "repeat_last_n": 0,
-            "repeat_penalty": 1.0,
-            "presence_penalty": 0.0,
-            "frequency_penalty": 0.0,
-            "stop": [*sampling.stop, chatml.END_OF_TURN] if self._raw else list(sampling.stop),
-        }
+    def _options(self, sampling: Sampling) -> dict[str, Any]:
+        ends = (chatml.END_OF_TURN,) if self._raw else ()
+        return options(sampling, context=self._context, stop=(*sampling.stop, *ends))
 
     def _asked(self, messages: Sequence[Message], opening: str, options: dict[str, Any]) -> Asked:
         body = self._common(options)
@@ -89,6 +73,27 @@ class Bodies:
             "keep_alive": KEEP_ALIVE,
             "options": options,
         }
+
+
+def options(sampling: Sampling, *, context: int, stop: Sequence[str]) -> dict[str, Any]:
+    """Return every option of a request; the first two are load-time options, which must never change."""
+    return {
+        "num_ctx": context,
+        "num_batch": BATCH,
+        # 0 and less mean no limit there.
+        "num_predict": max(1, sampling.max_tokens),
+        "seed": sampling.seed % _SEEDS,
+        "temperature": sampling.temperature,
+        "top_k": sampling.top_k,
+        "top_p": sampling.top_p,
+        "min_p": 0.0,
+        "typical_p": 1.0,
+        "repeat_last_n": 0,
+        "repeat_penalty": 1.0,
+        "presence_penalty": 0.0,
+        "frequency_penalty": 0.0,
+        "stop": list(stop),
+    }
 
 
 def _with_logprobs(asked: Asked) -> Asked:

@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -45,12 +46,32 @@ def import_(context: click.Context, file: str, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("skill")
+@click.option(
+    "--as",
+    "form",
+    type=click.Choice(["bundle", "modelfile", "messages", "python"]),
+    default="bundle",
+    show_default=True,
+    help="bundle: all of the skill. The others: one version, to be used without this program.",
+)
+@click.option("--version", type=click.IntRange(min=1), help="Default: the version in production.")
 @click.pass_context
-def export(context: click.Context, skill: str) -> None:
-    """Print SKILL with its examples and versions as JSON; `import` reads it back."""
-    bundle = with_service(context, lambda service: service.export(skill))
-    json.dump(bundle, sys.stdout, indent=2, ensure_ascii=False)
-    click.echo()
+def export(
+    context: click.Context, skill: str, form: Literal["bundle", "modelfile", "messages", "python"], version: int | None
+) -> None:
+    """Print SKILL to take it away: as JSON that `import` reads back, or one version as a text for others.
+
+    modelfile is for `ollama create NAME -f FILE`, messages is a chat as JSON, python a program that needs nothing but
+    the `ollama` package.
+    """
+    if form == "bundle":
+        if version is not None:
+            raise click.UsageError("A bundle holds all versions; leave out --version.")
+        bundle = with_service(context, lambda service: service.export(skill))
+        json.dump(bundle, sys.stdout, indent=2, ensure_ascii=False)
+        click.echo()
+        return
+    click.echo(with_service(context, lambda service: service.export_version(skill, form, version)), nl=False)
 
 
 @click.command()

@@ -1,0 +1,68 @@
+"""What is taken along of a version, and what each way of decoding is worth on the gate split."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from promptbreeder.models import chatml
+from promptbreeder.models.base import Sampling
+from promptbreeder.models.ollama.bodies import options
+from promptbreeder.prompt import Decoding, Message, Prompt
+
+CONTEXT = 4096
+"""Tokens of context that the model is given: as many as when it was measured."""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """One version of a skill, to be taken away."""
+
+    skill: str
+    version: int
+    model: str
+    """The model that it was evolved for, for example `ollama:smollm2:360m`."""
+    prompt: Prompt
+    labels: tuple[str, ...]
+    answer_tokens: int
+    prior: tuple[float, ...] | None
+    """Calibration: the mean log-probability of each label, where the version has one."""
+    accuracies: Mapping[Decoding, str]
+    """Gate accuracy in words, by decoding; empty where the skill has no examples to measure on."""
+
+    @property
+    def ollama_model(self) -> str:
+        """The name under which an Ollama holds the model."""
+        kind, _, name = self.model.partition(":")
+        return name if kind == "ollama" else "smollm2:135m-packaged"
+
+    def around_input(self) -> tuple[str, str]:
+        """Return the whole chat as ChatML: what stands before the input, and what after it."""
+        before, _, after = chatml.render(self.prompt.render(self._mark)).partition(self._mark)
+        return before, after
+
+    def messages(self, item: str) -> tuple[Message, ...]:
+        """Return the chat with `item` in the input's place, as it is."""
+        rendered = self.prompt.render(self._mark)
+        return tuple(Message(role, content.replace(self._mark, item)) for role, content in rendered)
+
+    def options(self, max_tokens: int | None = None) -> dict[str, object]:
+        """Return Ollama's options under which the version was measured."""
+        sampling = Sampling(max_tokens=max_tokens or self.answer_tokens)
+        return options(sampling, context=CONTEXT, stop=(chatml.END_OF_TURN,))
+
+    @property
+    def _mark(self) -> str:
+        # The prompt's own text may hold any mark, but hardly its own digest.
+        return f"input-{self.prompt.content_hash}"
+
+    def notes(self, carried: Decoding) -> list[str]:
+        """Return lines that say what this is, and what is lost when it is executed by `carried` decoding."""
+        own = self.prompt.decoding
+        lines = [f"Skill '{self.skill}', version {self.version}, evolved for {self.model} with {own} decoding."]
+        if self.accuracies:
+            told = "; ".join(f"{decoding} {accuracy}" for decoding, accuracy in self.accuracies.items())
+            lines.append(f"Accuracy on the gate split by decoding: {told}.")
+        if carried is not own:
+            lines.append(f"This executes it with {carried} decoding: {own} decoding cannot be carried over.")
+        if self.model.partition(":")[0] != "ollama":
+            lines.append("Get the model into Ollama first: promptbreeder-mcp pull --bundled")
+        return lines

@@ -1,0 +1,54 @@
+"""Take a version away: what is needed of the store and the model to write it down."""
+
+from typing import Literal
+
+from promptbreeder.errors import InvalidInput
+from promptbreeder.exports.carried import Carried
+from promptbreeder.exports.chat import chat
+from promptbreeder.exports.modelfile import modelfile
+from promptbreeder.exports.snippet import snippet
+from promptbreeder.prompt import Decoding
+from promptbreeder.results import Accuracy
+from promptbreeder.store import skills, versions
+from promptbreeder.usecases.measuring import gate_accuracies, prior_of
+from promptbreeder.usecases.workbench import Workbench
+
+Form = Literal["modelfile", "messages", "python"]
+_WRITERS = {"modelfile": modelfile, "messages": chat, "python": snippet}
+
+
+async def export_version(bench: Workbench, name: str, form: Form, number: int | None) -> str:
+    """Return a version (default: production) as a text that works without this program.
+
+    What each way of decoding is worth is measured if it is not known, for the text says it.
+
+    Raises:
+        InvalidInput: if the version takes two steps, which no such text can do.
+        ModelError: if the skill's model cannot be had.
+    """
+    skill = await bench.store.read(lambda db: skills.get(db, name))
+    version = await bench.store.read(
+        lambda db: versions.production(db, name) if number is None else versions.get(db, name, number)
+    )
+    if version.prompt.second_instruction:
+        raise InvalidInput(
+            f"version {version.n} works in two steps (a working-out, then the answer), which a {form} export cannot "
+            "do; export it --as bundle, or take a version with one step"
+        )
+    ways = (Decoding.FREE, Decoding.CONSTRAINED, version.prompt.decoding) if skill.labels else (Decoding.FREE,)
+    measured = await gate_accuracies(bench, skill, version, tuple(dict.fromkeys(ways)))
+    carried = Carried(
+        skill=name,
+        version=version.n,
+        model=skill.model,
+        prompt=version.prompt,
+        labels=skill.labels,
+        answer_tokens=skill.answer_tokens,
+        prior=await prior_of(bench, skill, version, version.prompt),
+        accuracies={decoding: _words(accuracy) for decoding, accuracy in measured.items()},
+    )
+    return _WRITERS[form](carried)
+
+
+def _words(accuracy: Accuracy) -> str:
+    return f"{accuracy.accuracy:.2f} [{accuracy.low:.2f}-{accuracy.high:.2f}], n={accuracy.n}"
