@@ -11,14 +11,14 @@ NOWHERE = {"OLLAMA_HOST": "127.0.0.1:1"}
 """Nothing listens there."""
 
 
-def test_models_lists_what_can_be_used_and_how_to_measure_it(
+def test_models_without_any_says_how_to_get_one(
     run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Without an Ollama and without an engine the scripted model is left."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     shown = run("models", env=NOWHERE).stdout
     assert shown.startswith("scripted: no model")
-    assert "promptbreeder-mcp models scripted" in shown
+    assert "pull embedded" in shown
 
 
 def test_models_measures_the_one_that_is_named(told: Callable[..., Any]) -> None:

@@ -29,7 +29,11 @@ def models(context: click.Context, names: tuple[str, ...], *, as_json: bool) -> 
         click.echo(json.dumps([line.model_dump(mode="json") for line in lines], indent=2, ensure_ascii=False))
         return
     click.echo("\n".join(map(str, lines)))
-    if not names:
+    if names:
+        return
+    if [line.model for line in lines] == ["scripted"]:
+        click.echo("No real model yet: `promptbreeder-mcp pull embedded`, or `pull ollama:smollm2:360m` with Ollama on.")
+    else:
         click.echo(f"How fast is one here? promptbreeder-mcp models {lines[0].model}")
 
 
