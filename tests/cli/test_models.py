@@ -11,9 +11,7 @@ NOWHERE = {"OLLAMA_HOST": "127.0.0.1:1"}
 """Nothing listens there."""
 
 
-def test_models_without_any_says_how_to_get_one(
-    run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_models_without_any_says_how_to_get_one(run: Callable[..., Result], monkeypatch: pytest.MonkeyPatch) -> None:
     """Without an Ollama and without an engine the scripted model is left."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     shown = run("models", env=NOWHERE).stdout

@@ -32,7 +32,9 @@ def models(context: click.Context, names: tuple[str, ...], *, as_json: bool) -> 
     if names:
         return
     if [line.model for line in lines] == ["scripted"]:
-        click.echo("No real model yet: `promptbreeder-mcp pull embedded`, or `pull ollama:smollm2:360m` with Ollama on.")
+        click.echo(
+            "No real model yet: `promptbreeder-mcp pull embedded`, or `pull ollama:smollm2:360m` where Ollama runs."
+        )
     else:
         click.echo(f"How fast is one here? promptbreeder-mcp models {lines[0].model}")
 
