@@ -3,7 +3,7 @@
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,10 @@ import anyio
 import pytest
 from hypothesis import settings
 
+from ollama_standin import ScriptedBrain, StandIn
+from ollama_standin.llama import CONTEXT, LlamaBrain
 from promptbreeder.errors import ModelMissing
+from promptbreeder.models import weights
 from promptbreeder.models.base import Model, Pulled, Usable
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, SkillDefinition
@@ -177,3 +180,30 @@ def database(copy_of: Callable[[str], Path]) -> Path:
 def real_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return one folder of converted weights for all tests on the real model: converting takes a while."""
     return tmp_path_factory.mktemp("models")
+
+
+@pytest.fixture
+def standin() -> Iterator[StandIn]:
+    """Yield a server like Ollama's that holds smollm2:135m and says scripted things."""
+    with StandIn(ScriptedBrain()) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def _real_standin(real_models: Path) -> Iterator[StandIn]:
+    try:
+        brain = LlamaBrain(weights.find("", real_models))
+    except ModelMissing as error:
+        pytest.skip(str(error))
+    with StandIn(brain, models=()) as server:
+        server.add_model("smollm2:135m", context_length=CONTEXT)
+        yield server
+    brain.close()
+
+
+@pytest.fixture
+def real_standin(_real_standin: StandIn) -> Iterator[StandIn]:
+    """Yield a server like Ollama's with the real SmolLM2-135M behind it, loaded once, without faults and traces."""
+    _real_standin.reset()
+    yield _real_standin
+    _real_standin.reset()

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 _END = (b"<|im_end|>", b"<|endoftext|>", b"</s>")
-"""What an empty label begins with."""
+"""What an empty label begins with; most servers give the end of a turn no text."""
 _NEVER = -30.0
 
 
@@ -91,7 +91,7 @@ def quoted(option: str) -> str:
 def _begins(option: bytes, token: bytes) -> bool:
     """Tell whether an answer that begins with `token` may be `option`."""
     if not option:
-        return token.startswith(_END)
+        return not token or token.startswith(_END)
     return bool(token) and option.startswith(token)
 
 
