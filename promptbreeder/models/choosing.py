@@ -98,21 +98,26 @@ class Models:
             InvalidInput: if it is none that can be got.
             ModelError: if it cannot be got now, saying why.
         """
-        kind, _, rest = name.partition(":")
-        if bundled:
-            file = await anyio.to_thread.run_sync(weights.find, "", self._folder)
-            progress = pulling.register(Wire(self._host), PACKAGED, file)
-        elif kind == OLLAMA:
-            progress = pulling.pull(Wire(self._host), OllamaModel(rest, self._host).name.partition(":")[2])
+        if bundled or name.startswith(f"{OLLAMA}:"):
+            wire = Wire(self._host)
+            try:
+                async for step in await self._into_ollama(wire, "" if bundled else name):
+                    yield step
+            finally:
+                await wire.aclose()
         elif name in {EMBEDDED, f"{EMBEDDED}:{weights.BUNDLED}"}:
             yield Pulled("fetching SmolLM2-135M")
             file = await anyio.to_thread.run_sync(fetching.fetch, self._folder / weights.FETCHED)
             yield Pulled(f"{file} is there")
-            return
         else:
             raise InvalidInput(f"{name[:80]!r} cannot be got; use ollama:smollm2:360m (or another size) or embedded")
-        async for step in progress:
-            yield step
+
+    async def _into_ollama(self, wire: Wire, name: str) -> AsyncIterator[Pulled]:
+        """Pull `name`, or without one hand over the packaged weights."""
+        if name:
+            return pulling.pull(wire, self.make(name).name.removeprefix(f"{OLLAMA}:"))
+        file = await anyio.to_thread.run_sync(weights.find, "", self._folder)
+        return pulling.register(wire, PACKAGED, file)
 
     async def _held(self) -> tuple[Held, ...]:
         """Return what the user's Ollama holds; nothing where none answers soon."""

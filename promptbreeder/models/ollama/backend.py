@@ -152,16 +152,19 @@ class OllamaModel:
         longest = max(len(quoted(option).encode()) for option in plain) + 1
 
         async def one(request: Choose) -> Choice:
-            answer = await self._ask(
-                bodies.one_of(request.messages, plain, longest) if forked else bodies.first_token(request.messages)
-            )
+            if not forked:
+                answer = await self._ask(bodies.first_token(request.messages))
+                if isinstance(answer, str):
+                    return Choice((), 0, failure=answer)
+                if way := places(answer):
+                    return Choice(first_token_scores(way[0], plain), _counts(answer)[0])
+                # The model would end its turn at once, and of a token without text nothing is told: hold it to them.
+            answer = await self._ask(bodies.one_of(request.messages, plain, longest))
             if isinstance(answer, str):
                 return Choice((), 0, failure=answer)
-            way = places(answer)
-            if not way:
+            if not (way := places(answer)):
                 raise ModelCrashed(f"Ollama gives no log-probabilities for {self._model}; see its log")
-            scores = forked_scores(way, plain) if forked else first_token_scores(way[0], plain)
-            return Choice(scores, _counts(answer)[0])
+            return Choice(forked_scores(way, plain), _counts(answer)[0])
 
         choices = await self._all(requests, one)
         texts = [chatml.render(request.messages) for request in requests]
