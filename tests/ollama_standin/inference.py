@@ -1,7 +1,7 @@
 """/api/generate and /api/chat."""
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -60,7 +60,7 @@ class Inference:
             else:
                 exchange.send(200, answers.whole(path, list(lines)), JSON)
 
-    def _lines(self, exchange: Exchange, request: Mapping[str, Any], job: "_Job") -> Iterator[Json]:
+    def _lines(self, exchange: Exchange, request: Mapping[str, Any], job: "_Job") -> Generator[Json]:
         truncate = request.get("truncate") is not False
         prompt = self._prompt(exchange.path, request, job, truncate=truncate)
         tokens = fitted(
