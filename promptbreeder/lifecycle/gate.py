@@ -1,11 +1,20 @@
 """The promotion gate: what two measurements on the gate split allow one to say. Pure."""
 
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from typing import NamedTuple
 
+from promptbreeder.evidence.evalues import LOG_SHOWN, as_number, log_e_value
+from promptbreeder.evidence.exact import mcnemar
+from promptbreeder.evidence.graded import log_e_graded
 from promptbreeder.evidence.intervals import wilson
+from promptbreeder.evidence.planning import examples_needed
 from promptbreeder.results import Accuracy
 from promptbreeder.skill import MIN_GATE_EXAMPLES
+
+WORN_AFTER, RENEWED_SHARE = 10, 0.2
+"""The gate is worn after 10 uses, and as new once 20 % of its examples are new."""
 
 
 def accuracy_of(scores: Sequence[float]) -> Accuracy | None:
@@ -57,7 +66,7 @@ def judge(challenger: Sequence[float], incumbent: Sequence[float]) -> GateVerdic
         return GateVerdict(
             passes=False,
             sentence=f"Insufficient evidence: {compared.n} gate examples, {MIN_GATE_EXAMPLES} are the least; about "
-            f"{_examples_for(MIN_GATE_EXAMPLES - compared.n)} more examples are needed (four in ten become gate "
+            f"{examples_for(MIN_GATE_EXAMPLES - compared.n)} more examples are needed (four in ten become gate "
             "examples).",
         )
     facts = (
@@ -71,5 +80,95 @@ def judge(challenger: Sequence[float], incumbent: Sequence[float]) -> GateVerdic
     return GateVerdict(passes=True, sentence=f"Ahead of production: {facts}.")
 
 
-def _examples_for(gate_examples: int) -> int:
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two versions on the same gate examples, with the evidence that the challenger is better, or worse."""
+
+    accuracy: Accuracy
+    incumbent: Accuracy
+    better: int
+    """b: items on which the challenger scored higher."""
+    worse: int
+    """c: items on which the incumbent did."""
+    difference: float
+    spread: float
+    """Mean square of the differences; without graded scores, the share of items on which the two differ."""
+    graded: bool
+    """Some scores lie between 0 and 1: the evidence is a bet on differences, and there is no McNemar test."""
+    log_e: float
+    log_e_reverse: float
+    mcnemar_p: float | None
+
+    @property
+    def n(self) -> int:
+        """The number of examples."""
+        return self.accuracy.n
+
+    @property
+    def e(self) -> float:
+        """E-value that the challenger is better."""
+        return as_number(self.log_e)
+
+    @property
+    def e_reverse(self) -> float:
+        """E-value that the challenger is worse."""
+        return as_number(self.log_e_reverse)
+
+    def more_examples(self, log_target: float = LOG_SHOWN) -> int | None:
+        """Return how many more gate examples let E reach the target with 80 % probability, at the difference observed.
+
+        None if there is no difference in the challenger's favour or thousands are needed. For graded scores it is an
+        approximation: that many as right-or-wrong scores of the same mean difference and spread would need.
+        """
+        if not self.graded:
+            start = {"better": self.better, "worse": self.worse}
+            return examples_needed(self.difference, self.spread, **start, log_target=log_target)
+        spread = max(self.spread, self.difference)
+        return examples_needed(self.difference, spread, log_target=log_target - self.log_e)
+
+
+def compare(challenger: Sequence[float], incumbent: Sequence[float]) -> Comparison | None:
+    """Compare item by item, both over the same items in the same order; None where there are no items.
+
+    Raises:
+        ValueError: if the lengths differ or a score is outside [0, 1].
+    """
+    counted = paired(challenger, incumbent)
+    of_challenger, of_incumbent = accuracy_of(challenger), accuracy_of(incumbent)
+    if of_challenger is None or of_incumbent is None:
+        return None
+    differences = [new - old for new, old in zip(challenger, incumbent, strict=True)]
+    graded = any(score not in {0, 1} for score in (*challenger, *incumbent))
+    b, c = counted.better, counted.worse
+    return Comparison(
+        accuracy=of_challenger,
+        incumbent=of_incumbent,
+        better=b,
+        worse=c,
+        difference=counted.difference,
+        spread=sum(difference**2 for difference in differences) / counted.n,
+        graded=graded,
+        log_e=log_e_graded(differences) if graded else log_e_value(b, c),
+        log_e_reverse=log_e_graded(-difference for difference in differences) if graded else log_e_value(c, b),
+        mcnemar_p=None if graded else mcnemar(b, c),
+    )
+
+
+def uses_since_renewal(past: Sequence[AbstractSet[object]], now: AbstractSet[object]) -> int:
+    """Return how often the gate set has been used since a fifth of it was last new.
+
+    `past` holds the ids of the gate examples at each use, oldest first; `now` those of today. A gate that many
+    candidates were judged by is itself searched, if slowly: after `WORN_AFTER` uses it is worn.
+    """
+    base: AbstractSet[object] = frozenset()
+    uses = 0
+    for ids in (*past, now):
+        if ids and len(ids - base) >= RENEWED_SHARE * len(ids):
+            base, uses = ids, 0
+        uses += 1
+    return uses - 1
+
+
+def examples_for(gate_examples: int) -> int:
+    """Return about how many new examples bring so many gate examples: four in ten become one."""
     return -(-gate_examples * 10 // 4)

@@ -1,0 +1,135 @@
+"""Drift: does production still do as well as it did, and what is to be done. Pure.
+
+Two rules with two purposes. *Evolve* goes by a detector that may be looked at after every outcome; *roll back* by a
+fixed window, with a p-value small enough for that. At a true 80 % each acts wrongly in few of 1,000 outcomes.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Literal, NamedTuple
+
+from promptbreeder.evidence.cusum import Detector
+from promptbreeder.evidence.exact import at_most
+from promptbreeder.evidence.rates import (
+    LEAST_OUTCOMES,
+    ROLLBACK_RATE,
+    WINDOW,
+    calls_for_rollback,
+    looks_below_eighty,
+)
+
+DAY = 86_400.0
+COOLDOWN_SECONDS = 7 * DAY
+PROBATION_OUTCOMES, PROBATION_SECONDS = 50, 7 * DAY
+
+DriftState = Literal["ok", "degraded", "failing", "not enough data"]
+Action = Literal["none", "evolve", "roll back", "skipped"]
+Target = Literal["none", "not worse", "worse"]
+"""The version to go back to, measured now on the same examples as production; `none` where there is no such version."""
+
+EXIT_CODES: dict[DriftState, int] = {"ok": 0, "degraded": 1, "failing": 2, "not enough data": 3}
+
+
+class Reading(NamedTuple):
+    """What the live outcomes of the version in production say."""
+
+    state: DriftState
+    right: int
+    n: int
+    """Outcomes in the window: the last 50 at most."""
+    p_rollback: float
+    """One-sided exact p-value of the window against a rate of 70 %."""
+    evidence: float
+    """The detector's present evidence that the rate has fallen below 80 %."""
+    window_below_eighty: bool
+    """The window alone, looked at once, is significantly below 80 %; information, no trigger."""
+    probation: bool
+
+
+def on_probation(*, outcomes: int, promoted_at: float, now: float) -> bool:
+    """Tell whether a version still is in its first 50 outcomes and 7 days; whichever ends first ends the probation.
+
+    Times are in seconds since the epoch. A clock that goes back does not end it.
+    """
+    return outcomes <= PROBATION_OUTCOMES and now < promoted_at + PROBATION_SECONDS
+
+
+def read_drift(outcomes: Sequence[bool], detector: Detector, *, promoted_at: float, now: float) -> Reading:
+    """Read all outcomes of the version since it went into production, oldest first, and the detector over them."""
+    window = outcomes[-WINDOW:]
+    right, n = sum(window), len(window)
+    probation = on_probation(outcomes=len(outcomes), promoted_at=promoted_at, now=now)
+    state: DriftState = "ok"
+    if n < LEAST_OUTCOMES:
+        state = "not enough data"
+    elif calls_for_rollback(right, n, probation=probation):
+        state = "failing"
+    elif detector.alarmed:
+        state = "degraded"
+    return Reading(
+        state,
+        right,
+        n,
+        at_most(right, n, ROLLBACK_RATE),
+        detector.evidence,
+        looks_below_eighty(right, n),
+        probation,
+    )
+
+
+class Decision(NamedTuple):
+    """What the monitor does about a reading."""
+
+    action: Action
+    sentence: str
+    quarantine: bool = False
+    """The version that is rolled back must not be promoted automatically again."""
+
+
+def decide(
+    reading: Reading,
+    *,
+    target: Target,
+    unchanged: bool,
+    last_evolution_started: float | None,
+    now: float,
+) -> Decision:
+    """Return what to do.
+
+    `target` matters only where the reading says failing: otherwise nothing need be measured for it. `unchanged` says
+    that since the last check neither the fingerprint (model, backend, parameters, version, examples) changed nor an
+    outcome came. `last_evolution_started` is of the last *automatic* evolution, also of one that failed.
+    """
+    told = f"{reading.right} of the last {reading.n} right"
+    if reading.state == "failing" and target == "not worse":
+        return Decision("roll back", f"Failing: {told}; the version before does no worse.", quarantine=True)
+    if reading.state in {"failing", "degraded"} and not is_cooling(last_evolution_started, now):
+        return Decision("evolve", f"{reading.state.capitalize()}: {told}.")
+    if unchanged:
+        return Decision("skipped", "Unchanged since the last check.")
+    if reading.state == "not enough data":
+        return Decision("none", f"Not enough data: {reading.n} outcomes, {LEAST_OUTCOMES} are the least.")
+    if reading.state == "ok":
+        return Decision("none", f"Ok: {told}.")
+    return Decision("none", f"{reading.state.capitalize()}: {told}; the last automatic evolution is under 7 days old.")
+
+
+def is_cooling(last_evolution_started: float | None, now: float) -> bool:
+    """Tell whether an automatic evolution must wait: one per skill in 7 days, from its start.
+
+    A clock that has gone back to before the last start still cools. Evolutions started by hand do not ask.
+    """
+    return last_evolution_started is not None and now < last_evolution_started + COOLDOWN_SECONDS
+
+
+def may_promote_automatically(version: int, *, opted_in: bool, quarantined: Iterable[int], ready: bool) -> bool:
+    """Tell whether a ready version goes into production without a call: only by opt-in, never out of quarantine."""
+    return opted_in and ready and version not in frozenset(quarantined)
+
+
+def exit_code(states: Iterable[DriftState]) -> int:
+    """Return what `monitor --once` exits with for all skills: the worst that is known of any.
+
+    0 ok, 1 degraded, 2 failing; 3 where no skill has enough data.
+    """
+    known = [EXIT_CODES[state] for state in states if state != "not enough data"]
+    return max(known, default=EXIT_CODES["not enough data"])
