@@ -8,6 +8,7 @@ report a refused connection in two ways.
 import contextlib
 import ipaddress
 import json
+import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import anyio
 import httpx
 import ollama
+from ollama._client import _parse_host
 
 from promptbreeder.errors import ModelBusy, ModelCrashed, ModelError, ModelMissing, ModelTimeout, ModelUnreachable
 
@@ -42,13 +44,15 @@ class Wire:
         """Name the server as OLLAMA_HOST does; nothing is sent yet."""
         # A server told to listen on all addresses is reached on this machine's own.
         host = (host or "").replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - replaced, not bound to
-        probe = ollama.AsyncClient(host=host or None)
-        self.address = str(probe._client.base_url).rstrip("/")  # noqa: SLF001 - it keeps what it made of the name
+        self.address = _parse_host(host)
+        plain = self.address.startswith("http:")
         self._client = ollama.AsyncClient(
             host=self.address,
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
             trust_env=not _is_local(self.address),
             follow_redirects=False,
+            # Reading all certificates takes longer than most requests; without TLS none is needed.
+            verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True,
         )
 
     async def get(self, path: str, *, seconds: float = OVERALL_SECONDS) -> dict[str, Any]:
