@@ -193,11 +193,15 @@ def check_examples(skill: Skill, given: Sequence[Example | examples.StoredExampl
             f"{len(silent)} examples have no `expected` answer, the first {_quote(silent[0])}; add it, or use metric "
             "'preference' for a skill that is judged by votes alone. Nothing was stored."
         )
-    for expected in sorted({example.expected for example in given if example.expected}):
+    first: dict[str, str] = {}
+    for example in given:
+        if example.expected:
+            first.setdefault(example.expected, example.input)
+    for expected, text in first.items():
         if (objection := objection_to(skill, expected)) is not None:
             raise InvalidInput(
-                f"an example expects {_quote(expected)}, but {objection}; correct the example, or labels and metric. "
-                "Nothing was stored."
+                f"an example expects {_quote(expected)}, but {objection}; correct the example ({_quote(text)}), or "
+                "labels and metric. Nothing was stored."
             )
 
 

@@ -57,8 +57,8 @@ def test_every_format_makes_the_same_skill(run: Run, told: Told, file: Callable[
     result = run("import", file(name, FORMATS[name]), *new)
     report = json.loads(result.stdout)
     assert (report["outcome"], report["added"], report["duplicates"]) == ("created", 24, 0)
-    assert "24 examples. Columns: input 'input', expected 'expected'." in result.stderr
-    assert "2 different answers: billing (12), delivery (12)." in result.stderr
+    assert "; rows: 24; columns: input 'input', expected 'expected'." in result.stderr
+    assert "Distinct answers (2): billing (12), delivery (12)." in result.stderr
     assert "'Ticket 0, about invoice' -> 'billing'" in result.stderr
     exported = json.loads(run("export", "queues").stdout)
     assert (exported["labels"], exported["metric"]) == (["billing", "delivery"], "label")
@@ -108,7 +108,7 @@ def test_labels_and_metric_of_a_new_skill(  # noqa: PLR0917  fixtures
     stderr = run("import", file("t.csv", FORMATS["t.csv"]), *new).stderr
     exported = json.loads(run("export", "queues").stdout)
     assert (exported["labels"], exported["metric"]) == (labels, metric)
-    assert ("They are taken for the skill's labels" in stderr) == (labels == ["billing", "delivery"])
+    assert ("They become the skill's labels" in stderr) == (labels == ["billing", "delivery"])
     assert told("skills")[0]["description"] == ("Sort mail." if "--description" in flags else "Which queue?")
 
 
@@ -177,7 +177,7 @@ def test_bad_rows_are_refused_with_their_lines_and_left_out_only_on_demand(
     assert "line 5: 3 fields where the header has 2" in refused
     assert "--skip-bad" in refused
     taken = run("import", path, "--skill", tickets_in, "--skip-bad")
-    assert "3 rows are left out: line 3" in taken.stderr
+    assert "Rows left out: 3. line 3: no input" in taken.stderr
     assert "1 added" in taken.stdout
     lines = file("bad.jsonl", '{"input": "x", "expected": "billing"}\n["y"]\n')
     assert "line 2: not a JSON object" in run("import", lines, "--skill", tickets_in, code=1).stderr

@@ -210,7 +210,7 @@ async def test_examples_that_do_not_fit_are_added_neither_in_part(
     """All or none."""
     before = stored()
     given = [Example(input="fits", expected="billing"), Example(input="does not", expected="nobody")]
-    with pytest.raises(InvalidInput, match="not among the labels"):
+    with pytest.raises(InvalidInput, match=r"'nobody', but it is not among the labels .* the example \('does not'\)"):
         await service.add_examples("tickets", given, actor)
     assert stored() == before
 

@@ -131,16 +131,18 @@ def _understood(found: Dataset, labels: tuple[str, ...]) -> list[str]:
     guessed = " (guessed)" if chosen.guessed else ""
     names = [f"input {chosen.input!r}", *([f"expected {chosen.expected!r}"] if chosen.expected else [])]
     names += [f"split {chosen.split!r}"] if chosen.split else []
-    lines = [f"{found.format}, {len(found.examples)} examples. Columns: {', '.join(names)}{guessed}."]
+    lines = [f"{found.format}; rows: {len(found.examples)}; columns: {', '.join(names)}{guessed}."]
     if found.unused:
         lines.append(f"Not used: {rows.listed(found.unused)}.")
     if found.bad:
-        lines.append(f"{len(found.bad)} rows are left out: {found.told_bad}.")
+        lines.append(f"Rows left out: {len(found.bad)}. {found.told_bad}.")
     if 0 < len(found.answers) <= SHOWN_ANSWERS or labels:
         told = ", ".join(f"{shortened(answer)} ({count})" for answer, count in found.answers[:SHOWN_ANSWERS])
-        lines.append(f"{len(found.answers)} different answers: {told}{', ...' * (len(found.answers) > SHOWN_ANSWERS)}.")
+        lines.append(
+            f"Distinct answers ({len(found.answers)}): {told}{', ...' * (len(found.answers) > SHOWN_ANSWERS)}."
+        )
     if labels:
-        lines.append("They are taken for the skill's labels, a closed set; --no-labels if answers are free text.")
+        lines.append("They become the skill's labels, a closed set; --no-labels if answers are free text.")
     for example in found.examples[:SHOWN_EXAMPLES]:
         answer = "" if example.expected is None else f" -> {shortened(example.expected)!r}"
         lines.append(f"  {shortened(example.input)!r}{answer}")
