@@ -2,7 +2,7 @@
 
     PromptBreederError                 every error of ours; its text says what to do next
     ├── InvalidInput                   the caller's data is unusable: nothing was stored
-    ├── NotFound                       an unknown skill, version, run, call or duel
+    ├── NotFound                       an unknown skill, version, example, run, call or duel
     ├── Conflict                       the state does not allow it now (another run is going, not production any more)
     │   └── NotPromotable              the evidence for a promotion is missing
     ├── ModelError                     a model backend is dead or misconfigured: a run pauses
@@ -34,7 +34,7 @@ class InvalidInput(PromptBreederError):
 
 
 class NotFound(PromptBreederError):
-    """No such skill, version, run, call or duel."""
+    """No such skill, version, example, run, call or duel."""
 
 
 class Conflict(PromptBreederError):

@@ -12,6 +12,8 @@ from promptbreeder.prompt import MAX_PROMPT_CHARACTERS
 from promptbreeder.skill import NOT_BLANK, SCRUBBED, Example, Metric, Scrubbed, Settings
 from promptbreeder.text import scrub
 
+MAX_EXAMPLES = 10_000
+"""That are taken at a time; a skill may have more."""
 MAX_EXAMPLES_PER_CALL = 500
 MAX_CANDIDATES = 64
 BUDGET_TOKENS = (2_000, 2_000_000)
@@ -58,7 +60,9 @@ class SkillDefinition(_Request):
     name: str
     description: Annotated[str, Field(max_length=2_000), SCRUBBED, NOT_BLANK]
     prompt: PromptText
-    examples: tuple[Example, ...] = Field(default=(), max_length=10_000)
+    variant: PromptText | None = None
+    """A second prompt of the user's own: becomes a version beside the first, to be compared with it."""
+    examples: tuple[Example, ...] = Field(default=(), max_length=MAX_EXAMPLES)
     labels: tuple[Scrubbed, ...] = ()
     metric: Metric | None = None
     """Default: `label` where there are labels, else `exact`."""

@@ -31,32 +31,108 @@ class SplitCounts(_Result):
     search: int = 0
     gate: int = 0
 
+    def __str__(self) -> str:
+        return f"{self.train} train, {self.search} search, {self.gate} gate"
+
 
 class SkillReport(_Result):
     """Result of defining or extending a skill."""
 
     skill: str
+    outcome: Literal["created", "extended", "unchanged"]
     model: str
     version: int
-    """The version that holds the prompt given (an existing one when nothing changed)."""
+    """The version that holds the prompt given (an existing one when nothing changed); without one, production's."""
+    variant: int | None = None
+    """The version that holds the second prompt, where one was given."""
     production: int
+    uris: tuple[str, ...]
+    """Resources of these versions."""
     added: int
     duplicates: int
+    """Examples given that the skill knows already, by their input."""
+    contradictions: int = 0
+    """Of the duplicates: those with another answer than the stored, which was kept."""
     examples: SplitCounts
     warnings: tuple[str, ...] = ()
     next_step: str
 
     def __str__(self) -> str:
+        versions = f"version {self.version}" if self.variant is None else f"versions {self.version} and {self.variant}"
+        against = f" ({self.contradictions} of them with another answer)" if self.contradictions else ""
         lines = [
-            f"Skill '{self.skill}' on {self.model}: version {self.version} (production: {self.production}).",
             (
-                f"Examples: {self.added} added, {self.duplicates} duplicates; now {self.examples.train} train, "
-                f"{self.examples.search} search, {self.examples.gate} gate."
+                f"Skill '{self.skill}' {self.outcome} on {self.model}: {versions} (production: {self.production}); "
+                f"{', '.join(self.uris)}"
             ),
+            f"Examples: {self.added} added, {self.duplicates} duplicates{against}; now {self.examples}.",
             *(f"Warning: {warning}" for warning in self.warnings),
             self.next_step,
         ]
         return "\n".join(lines)
+
+
+class ExampleLine(_Result):
+    """One example in use."""
+
+    id: int
+    split: str
+    expected: str | None
+    input: str
+
+
+class ExamplePage(_Result):
+    """Some of a skill's examples, by id."""
+
+    skill: str
+    examples: tuple[ExampleLine, ...]
+    counts: SplitCounts
+    next_after: int | None
+    """The id after which the next page begins; null: there are no more."""
+
+
+class ExampleChange(_Result):
+    """Result of correcting, retiring or deleting an example."""
+
+    skill: str
+    example: int
+    change: Literal["corrected", "retired", "deleted"]
+    became: int | None = None
+    """Id of the example that is in its place, where it was corrected."""
+    split: str
+    counts: SplitCounts
+    """Examples in use now."""
+    measured_versions: tuple[int, ...]
+    """Versions with measurements that the example was part of: they no longer count it."""
+    shown_in_versions: tuple[int, ...]
+    """Versions whose prompt shows the example as a demonstration: versions never change."""
+    run: str | None
+    """A run that is going on or paused and has frozen the example."""
+
+    def __str__(self) -> str:
+        became = f"; example {self.became} is in its place" if self.became is not None else ""
+        lines = [f"Example {self.example} ({self.split}) of '{self.skill}' {self.change}{became}. Now {self.counts}."]
+        if self.measured_versions:
+            lines.append(
+                f"Measurements of {_versions(self.measured_versions)} no longer count it; what is missing is measured "
+                "when it is next asked for."
+            )
+        if self.shown_in_versions:
+            lines.append(
+                f"{_versions(self.shown_in_versions).capitalize()} still shows it as a demonstration, and versions "
+                "never change: evolve again, and promote what does without it."
+            )
+        if self.run is not None:
+            lines.append(
+                f"Run {self.run} cannot be resumed any more, since it needs the example."
+                if self.change == "deleted"
+                else f"Run {self.run} goes on with the example as it was; the gate will not count it."
+            )
+        return "\n".join(lines)
+
+
+def _versions(numbers: tuple[int, ...]) -> str:
+    return f"version{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
 class BestSoFar(_Result):

@@ -1,6 +1,6 @@
 """Service: the use cases that the outside calls, one method each. Tools, resources and command line have no logic."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from types import TracebackType
 from typing import Literal, Self
 
@@ -12,6 +12,8 @@ from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import (
     Answered,
     Duel,
+    ExampleChange,
+    ExamplePage,
     Finding,
     Fitness,
     Headroom,
@@ -26,9 +28,12 @@ from promptbreeder.results import (
     VoteReport,
 )
 from promptbreeder.runs.engine import Engine
+from promptbreeder.skill import Example, Skill
 from promptbreeder.usecases import (
     deciding,
+    defining,
     evolving,
+    examples,
     exporting,
     health,
     measuring,
@@ -94,9 +99,35 @@ class Service:
     def on_change(self, listener: Callable[[Change], None] | None) -> None:
         self._bench.on_change = listener
 
-    async def define_skill(self, definition: SkillDefinition, actor: Actor) -> SkillReport:
+    async def define_skill(
+        self, definition: SkillDefinition, actor: Actor, *, must_be_new: bool = False
+    ) -> SkillReport:
         """Create or extend a skill."""
-        return await skills.define_skill(self._bench, definition, actor)
+        return await defining.define_skill(self._bench, definition, actor, must_be_new=must_be_new)
+
+    async def skill(self, name: str) -> Skill:
+        """Return what a skill is."""
+        return await skills.get_skill(self._bench, name)
+
+    async def add_examples(self, skill: str, given: Sequence[Example], actor: Actor) -> SkillReport:
+        """Add examples to a skill, all or none."""
+        return await defining.add_examples(self._bench, skill, given, actor)
+
+    async def examples(self, skill: str, *, split: str | None = None, after: int = 0, limit: int = 50) -> ExamplePage:
+        """Return a page of a skill's examples in use."""
+        return await examples.list_examples(self._bench, skill, split, after, limit)
+
+    async def correct_example(self, skill: str, example: int, expected: str, actor: Actor) -> ExampleChange:
+        """Put an example with another answer in the place of one."""
+        return await examples.correct_example(self._bench, skill, example, expected, actor)
+
+    async def retire_example(self, skill: str, example: int, actor: Actor) -> ExampleChange:
+        """Take an example out of use, and keep it for the history."""
+        return await examples.retire_example(self._bench, skill, example, actor)
+
+    async def delete_example(self, skill: str, example: int, actor: Actor) -> ExampleChange:
+        """Remove an example's content."""
+        return await examples.delete_example(self._bench, skill, example, actor)
 
     async def evolve(
         self,

@@ -34,3 +34,9 @@ def defuse(text: str) -> str:
 def normalise(text: str) -> str:
     """Return the form under which two inputs count as the same: scrubbed, case-folded, white space collapsed."""
     return " ".join(scrub(text).casefold().split())
+
+
+def shortened(text: str, length: int = 60) -> str:
+    """Return `text` in one line of at most `length` characters, marked where it was cut."""
+    line = " ".join(text.split())
+    return line if len(line) <= length else f"{line[: length - 3]}..."

@@ -28,6 +28,7 @@ ARROWS: dict[str, list[str]] = {
     "promptbreeder.skill": ["promptbreeder.text", "promptbreeder.prompt", "pydantic"],
     "promptbreeder.requests": [*OUR_PURE, "pydantic"],
     "promptbreeder.results": ["pydantic"],
+    "promptbreeder.datasets": [*OUR_PURE, "pydantic"],
     "promptbreeder.evolution": OUR_PURE,
     "promptbreeder.evolution.asks": [*OUR_PURE, "pydantic"],
     "promptbreeder.evidence": OUR_PURE,
@@ -76,11 +77,20 @@ ARROWS: dict[str, list[str]] = {
         "anyio",
         "pydantic",
     ],
-    "promptbreeder.service": [*SERVICE, "promptbreeder.runs.engine", "promptbreeder.usecases", MODEL_PORT, "anyio"],
+    "promptbreeder.service": [
+        *SERVICE,
+        "promptbreeder.skill",
+        "promptbreeder.runs.engine",
+        "promptbreeder.usecases",
+        MODEL_PORT,
+        "anyio",
+    ],
     "promptbreeder_tools": [*SERVICE, "promptbreeder.skill", "mcp", "mcp_types", "pydantic", "typing_extensions"],
     "promptbreeder_resources": [*SERVICE, "mcp", "mcp_types", "pydantic"],
     "promptbreeder_server": [
         *SERVICE,
+        "promptbreeder.datasets",
+        "promptbreeder.text",
         "promptbreeder_tools",
         "promptbreeder_resources",
         "anyio",
@@ -171,7 +181,11 @@ def test_only_the_composition_root_makes_models_and_opens_the_database() -> None
                 )
 
 
-PURE = [module for module in MODULES if owner(module).startswith(("promptbreeder.evolution", "promptbreeder.evidence"))]
+PURE = [
+    module
+    for module in MODULES
+    if owner(module).startswith(("promptbreeder.evolution", "promptbreeder.evidence", "promptbreeder.datasets"))
+]
 IMPURE = ("time", "datetime", "os", "secrets", "uuid", "threading", "asyncio", "socket", "subprocess", "sys", "logging")
 
 

@@ -1,8 +1,9 @@
 """The journal of a run, as the driver sees it: an append-only list of asks and what they were answered."""
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
@@ -35,6 +36,12 @@ class GateSide(BaseModel):
     prior: tuple[float, ...] | None = None
     """The calibration measured for it."""
 
+    def on(self, kept: Sequence[bool]) -> Self:
+        """Return the side with the scores of the gate items that are kept; the counts stay those of all items."""
+        # Shorter than the plan's ids where the budget ended first.
+        scores = tuple(score for score, keep in zip(self.scores, kept, strict=False) if keep)
+        return self.model_copy(update={"scores": scores})
+
 
 class Gated(BaseModel):
     """Answer to `Gate`."""
@@ -44,6 +51,10 @@ class Gated(BaseModel):
     kind: Literal["gated"] = "gated"
     incumbent: GateSide
     challenger: GateSide
+
+    def on(self, kept: Sequence[bool]) -> "Gated":
+        """Return both sides on the gate items that are kept; `kept` is in the order of the plan's gate ids."""
+        return Gated(incumbent=self.incumbent.on(kept), challenger=self.challenger.on(kept))
 
 
 AnyAsk = asks.Write | asks.Measure | asks.Attempt | asks.Immigrants | asks.Generation | Gate

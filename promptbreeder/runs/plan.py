@@ -1,8 +1,8 @@
 """Plan: everything that the answers of a run depend on, frozen in its row when it is created.
 
 Resume feeds the journal to a new generator; that is sound only if nothing below has changed in between. So the plan
-names ids of examples (examples never change), settings, fingerprints, the measured rates behind the latency score, and
-the versions of the code whose answers it replays.
+names ids of examples (whose content never changes, though it may be deleted), settings, fingerprints, the measured
+rates behind the latency score, and the versions of the code whose answers it replays.
 """
 
 import sys

@@ -128,6 +128,8 @@ def connect(path: Path, *, read_only: bool = False) -> "Tables":
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA synchronous = FULL")
+        # What is deleted is overwritten: a deleted example must not be left in the file's free pages.
+        connection.execute("PRAGMA secure_delete = ON")
         if read_only:
             # Not mode=ro: a killed writer's journal could then not be rolled back, and every read would fail.
             connection.execute("PRAGMA query_only = ON")

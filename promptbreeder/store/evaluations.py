@@ -1,7 +1,8 @@
 """Evaluations: how a version did on a split, item by item, on one model and with one way of decoding."""
 
 import json
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Any
 
 from promptbreeder.prompt import Decoding
@@ -26,6 +27,26 @@ class Evaluation:
     completion_tokens: int
     unparsable: int
     created_at: float
+
+    def on(self, ids: Collection[int]) -> "Evaluation":
+        """Return what of it was measured on the examples `ids`; tokens and unparsable answers keep their mean."""
+        kept = [(score, number) for score, number in zip(self.scores, self.example_ids, strict=True) if number in ids]
+        share = len(kept) / max(1, len(self.scores))
+        return replace(
+            self,
+            scores=tuple(score for score, _ in kept),
+            example_ids=tuple(number for _, number in kept),
+            fresh_tokens=round(share * self.fresh_tokens),
+            completion_tokens=round(share * self.completion_tokens),
+            unparsable=round(share * self.unparsable),
+        )
+
+
+def paired(one: Evaluation, other: Evaluation) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Return the scores of both on the examples that both were measured on, in the same order."""
+    scores = dict(zip(other.example_ids, other.scores, strict=True))
+    both = [(s, scores[number]) for s, number in zip(one.scores, one.example_ids, strict=True) if number in scores]
+    return tuple(mine for mine, _ in both), tuple(theirs for _, theirs in both)
 
 
 def put(db: Tables, evaluation: Evaluation) -> None:
@@ -69,6 +90,13 @@ def models(db: Tables, skill: str, version: int) -> tuple[str, ...]:
     """Return on what a version was measured: fingerprints with the rules that judged."""
     rows = db.query("SELECT DISTINCT fingerprint FROM evaluations WHERE skill = ? AND version = ?", [skill, version])
     return tuple(row["fingerprint"] for row in rows)
+
+
+def versions_measured_on(db: Tables, skill: str, ids: Collection[int]) -> tuple[int, ...]:
+    """Return the versions with a measurement that one of these examples was part of."""
+    rows = db.query("SELECT version, example_ids FROM evaluations WHERE skill = ? ORDER BY version", [skill])
+    found = [row["version"] for row in rows if not set(ids).isdisjoint(json.loads(row["example_ids"]))]
+    return tuple(dict.fromkeys(found))
 
 
 def _evaluation(row: dict[str, Any]) -> Evaluation:

@@ -7,7 +7,7 @@ change (versions, votes, events) is guarded by triggers, so that no code of ours
 from sqlite_utils import Database, Migrations
 
 MIGRATIONS = Migrations("promptbreeder")
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _SCHEMA_1 = """
 CREATE TABLE skills (
@@ -184,3 +184,34 @@ def m001_first(db: Database) -> None:
                 f"CREATE TRIGGER {table}_no_{change.lower()} BEFORE {change} ON {table} "
                 f"BEGIN SELECT RAISE(ABORT, '{table} never change'); END"
             )
+
+
+@MIGRATIONS()
+def m002_examples_can_be_corrected(db: Database) -> None:
+    """Let an input have retired rows beside the one in use, and rows be emptied; ids stay as they are."""
+    # SQLite cannot drop the UNIQUE of a table: the table is made anew.
+    for statement in (
+        """
+        CREATE TABLE examples_2 (
+            id INTEGER PRIMARY KEY,
+            skill TEXT NOT NULL REFERENCES skills(name),
+            input_hash TEXT NOT NULL,
+            input TEXT NOT NULL,
+            expected TEXT,
+            split TEXT NOT NULL CHECK (split IN ('train', 'search', 'gate')),
+            created_at REAL NOT NULL,
+            retired_at REAL,
+            deleted_at REAL CHECK (deleted_at IS NULL OR (retired_at IS NOT NULL AND input = '' AND expected IS NULL))
+        ) STRICT
+        """,
+        """
+        INSERT INTO examples_2 (id, skill, input_hash, input, expected, split, created_at, retired_at)
+        SELECT id, skill, input_hash, input, expected, split, created_at, retired_at FROM examples
+        """,
+        "DROP TABLE examples",
+        "ALTER TABLE examples_2 RENAME TO examples",
+        "CREATE INDEX examples_by_split ON examples (skill, split, input_hash) WHERE retired_at IS NULL",
+        "CREATE INDEX examples_by_input ON examples (skill, input_hash)",
+        "CREATE UNIQUE INDEX one_example_in_use ON examples (skill, input_hash) WHERE retired_at IS NULL",
+    ):
+        db.execute(statement)

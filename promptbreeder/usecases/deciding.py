@@ -2,6 +2,7 @@
 
 import difflib
 import json
+from collections.abc import Mapping
 
 from promptbreeder.errors import Conflict, InvalidInput, NotPromotable
 from promptbreeder.lifecycle.gate import GateVerdict, accuracy_of, judge
@@ -9,10 +10,10 @@ from promptbreeder.prompt import Decoding
 from promptbreeder.requests import Actor
 from promptbreeder.results import Fitness, HistoryLine, Moved, PromptView, Turn, VersionFitness
 from promptbreeder.skill import Skill
-from promptbreeder.store import duels, events, skills, versions
+from promptbreeder.store import duels, evaluations, events, examples, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
-from promptbreeder.text import scrub
+from promptbreeder.text import scrub, shortened
 from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation
 from promptbreeder.usecases.reporting import search_score_of
 from promptbreeder.usecases.skills import list_skills
@@ -48,7 +49,9 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
         else await gate_evaluation(bench, skill, version, Decoding.FREE)
     )
     search = await bench.store.read(lambda db: search_score_of(db, version))
-    verdict = "In production." if version.n == production.n else judge(evaluation.scores, reference.scores).sentence
+    verdict = (
+        "In production." if version.n == production.n else judge(*evaluations.paired(evaluation, reference)).sentence
+    )
     measured = {
         "gate": accuracy_of(evaluation.scores),
         "gate_free": accuracy_of(free.scores),
@@ -138,7 +141,8 @@ async def promote(
         verdict = GateVerdict(passes=won > lost, sentence=f"{won} duels won, {lost} lost.")
     else:
         evaluation = await gate_evaluation(bench, skill, version)
-        verdict = judge(evaluation.scores, (await gate_evaluation(bench, skill, production)).scores)
+        reference = await gate_evaluation(bench, skill, production)
+        verdict = judge(*evaluations.paired(evaluation, reference))
     if not verdict.passes and not force:
         raise NotPromotable(
             f"version {number} of '{name}' is not promoted. {verdict.sentence} force=true promotes it all the same; "
@@ -227,6 +231,9 @@ async def history(bench: Workbench, name: str | None, before_id: int | None, lim
     def look(db: Tables) -> tuple[HistoryLine, ...]:
         if name is not None:
             skills.get(db, name)
+        found = events.history(db, name, before_id=before_id, limit=limit)
+        corrected = [event.data for event in found if event.kind == "correct"]
+        answers = examples.answers(db, [data[end] for data in corrected for end in ("example", "became")])
         return tuple(
             HistoryLine(
                 id=event.id,
@@ -238,9 +245,9 @@ async def history(bench: Workbench, name: str | None, before_id: int | None, lim
                 reason=event.reason,
                 before=event.before,
                 after=event.after,
-                sentence=_sentence(event),
+                sentence=_sentence(event, answers),
             )
-            for event in events.history(db, name, before_id=before_id, limit=limit)
+            for event in found
         )
 
     return await bench.store.read(look)
@@ -274,8 +281,10 @@ def _reason(reason: str) -> str:
     return reason
 
 
-def _sentence(event: events.Event) -> str:
+def _sentence(event: events.Event, answers: Mapping[int, str | None]) -> str:
+    """Return what happened in one sentence; `answers` are those of the examples that were corrected, as far as kept."""
     who, about = event.client or event.actor, f"'{event.skill}'"
+    example, became = event.data.get("example", 0), event.data.get("became", 0)
     told = {
         "create": f"Skill {about} was defined by {who}; version {event.after} went into production.",
         "evolved": f"{about}: run {event.data.get('run')} {event.data.get('status')}. {event.reason}",
@@ -284,6 +293,17 @@ def _sentence(event: events.Event) -> str:
             f"{about}: version {event.before} -> {event.after} promoted by {who} "
             f"({'FORCED, ' if event.data.get('forced') else ''}{event.data.get('evidence')}) Reason: {event.reason}"
         ),
+        "correct": (
+            f"{about}: example {example} corrected by {who}, {_answer(answers.get(example))} -> "
+            f"{_answer(answers.get(became))}; it is example {became} now."
+        ),
+        "retire": f"{about}: example {example} retired by {who}.",
+        "delete": f"{about}: example {example} deleted by {who}.",
         "rollback": f"{about}: rolled back from version {event.before} to {event.after} by {who}: {event.reason}",
     }
     return told.get(event.kind, f"{about}: {event.reason} by {who}.")
+
+
+def _answer(expected: str | None) -> str:
+    # The event holds ids only, so that deleting an example leaves nothing of it in the history.
+    return "(no answer, or deleted)" if expected is None else repr(shortened(expected))

@@ -5,7 +5,9 @@ import os
 import random
 import secrets
 import time
+from dataclasses import replace
 
+from promptbreeder.errors import NotFound, RunError
 from promptbreeder.evaluation.meter import Meter, Usage
 from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution import asks
@@ -99,10 +101,13 @@ class StoreDesk:
         def write(db: Tables) -> int | None:
             run = runs.get(db, run_id)
             plan = Plan.model_validate(json.loads(run.config)["plan"])
-            version = None if outcome is None else _keep_winner(db, run_id, plan, outcome, now)
+            version = judged = None
+            if outcome is not None:
+                judged = _on_valid_examples(db, plan, outcome)
+                version = _keep_winner(db, run_id, plan, outcome, judged=judged, now=now)
             result = RunResult(
                 version=version,
-                verdict=verdict_of(plan, outcome, version) + _late(runs.waiting_immigrants(db, run_id)),
+                verdict=verdict_of(plan, judged, version) + _late(runs.waiting_immigrants(db, run_id)),
                 search_score=outcome.score.accuracy if outcome is not None and outcome.score is not None else None,
             )
             status: RunStatus = "cancelled" if outcome is None or outcome.ended_by == "cancel" else "finished"
@@ -143,12 +148,17 @@ class StoreDesk:
         )
 
     async def _material(self, plan: Plan) -> Material:
-        train, search, gate = await self._bench.store.read(
-            lambda db: tuple(
-                tuple(Example(input=e.input, expected=e.expected) for e in examples.by_ids(db, ids))
-                for ids in (plan.train_ids, plan.search_ids, plan.gate_ids)
+        try:
+            train, search, gate = await self._bench.store.read(
+                lambda db: tuple(
+                    tuple(Example(input=e.input, expected=e.expected) for e in examples.by_ids(db, ids))
+                    for ids in (plan.train_ids, plan.search_ids, plan.gate_ids)
+                )
             )
-        )
+        except NotFound as error:
+            raise RunError(
+                f"examples that this run works with are gone ({error}), so it cannot go on; start a new one"
+            ) from error
         return Material(train=train, search=in_blocks(search), gate=in_blocks(gate))
 
 
@@ -237,12 +247,24 @@ def _unit_row(unit: asks.Unit) -> dict[str, object]:
     }
 
 
-def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, now: float) -> int | None:
-    """Make the winner a version with its evidence; None where there is no winner or the gate says it is not better."""
+def _on_valid_examples(db: Tables, plan: Plan, outcome: Outcome) -> Outcome:
+    """Return `outcome` without the gate scores on examples that were corrected or retired while the run went on."""
+    if outcome.gated is None:
+        return outcome
+    valid = examples.in_use(db, plan.skill.name, Split.GATE)
+    return replace(outcome, gated=outcome.gated.on([number in valid for number in plan.gate_ids]))
+
+
+def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, *, judged: Outcome, now: float) -> int | None:
+    """Make the winner a version with its evidence; None where there is no winner or the gate says it is not better.
+
+    The evidence is stored as it was measured (`outcome`), and decided on as far as it still holds (`judged`).
+    """
     winner, gated = outcome.winner, outcome.gated
     if winner is None or winner == plan.seeds[0]:
         return None
-    if gated is not None and sum(gated.challenger.scores) <= sum(gated.incumbent.scores):
+    valid = judged.gated
+    if valid is not None and sum(valid.challenger.scores) <= sum(valid.incumbent.scores):
         return None
     if gated is None and outcome.ended_by != "cancel":
         return None

@@ -1,4 +1,4 @@
-"""Measure versions on the gate split, once: what is stored is never measured again."""
+"""Measure versions on the gate split, once: what is stored and still holds is not measured again."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -33,13 +33,15 @@ def stored_gate_accuracy(db: Tables, skill: str, version: int) -> Accuracy | Non
     found = evaluations.latest(db, skill, version, Split.GATE, decoding=decoding)
     if found is None or not found.fingerprint.endswith(skills.get(db, skill).judged):
         return None
-    return accuracy_of(found.scores)
+    return accuracy_of(found.on(examples.in_use(db, skill, Split.GATE)).scores)
 
 
 async def gate_evaluation(
     bench: Workbench, skill: Skill, version: Version, decoding: Decoding | None = None
 ) -> Evaluation:
     """Return the version's evaluation on today's gate split under its own (or the given) decoding, measuring it if new.
+
+    What was measured on examples that have been corrected, retired or deleted since is left out.
 
     Raises:
         ModelError: if the skill's model cannot be had.
@@ -51,8 +53,8 @@ async def gate_evaluation(
     found = await bench.store.read(
         lambda db: evaluations.latest(db, skill.name, version.n, Split.GATE, decoding=wanted, fingerprint=measured_on)
     )
-    if found is not None and found.example_ids == ids:
-        return found
+    if found is not None and set(ids) <= set(found.example_ids):
+        return found.on(ids)
     prompt = version.prompt.but(decoding=wanted)
     prior = await prior_of(bench, skill, version, prompt)
     measured = await _measure(bench, skill, prompt, [(e.input, e.expected or "") for e in gate], prior)

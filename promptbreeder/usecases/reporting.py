@@ -169,7 +169,10 @@ def verdict_of(plan: Plan, outcome: Outcome | None, version: int | None) -> str:
     search = f"{outcome.baseline.accuracy:.2f} -> {outcome.score.accuracy:.2f} on the search split (optimistic)"
     if outcome.gated is None or not outcome.gated.challenger.scores:
         if version is None:
-            return f"A candidate was ahead ({search}), but the budget ended before the gate could be measured."
+            return (
+                f"A candidate was ahead ({search}), but the budget ended before the gate could be measured, or all of "
+                "the gate's examples were changed in the meantime."
+            )
         return f"Version {version} was ahead ({search}); it has not been measured on the gate split. {_ended(outcome)}"
     compared = paired(outcome.gated.challenger.scores, outcome.gated.incumbent.scores)
     before, after = (accuracy_of(side.scores) for side in (outcome.gated.incumbent, outcome.gated.challenger))

@@ -135,10 +135,11 @@ def test_import_reads_stdin_and_a_byte_order_mark(told: Told, skill_file: Path) 
 
 
 WRONG_FILES = [
-    (b"", "not a JSON file"),
+    (b"", "wrong.json is empty"),
     (b'{"name": ', "not a JSON file"),
     (b"[" * 100_000, "not a JSON file"),
-    (b"[]", "the file holds no JSON object"),
+    (b"[]", "wrong.json is an empty list"),
+    (b'[{"input": "a", "expected": "b"}]', "the file holds examples and no skill: --skill NAME"),
     (b"{}", "name: Field required"),
     (b'{"name": "x", "description": "d", "prompt": "p", "colour": 1}', "unknown fields colour; a skill has name"),
     (b'{"name": "x", "description": "d", "prompt": "\xff"}', "is not UTF-8 text (byte 45)"),

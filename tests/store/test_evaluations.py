@@ -77,3 +77,30 @@ def test_an_evaluation_of_no_version_is_refused(stocked: Tables) -> None:
     """Evidence is about something that is there."""
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
         evaluations.put(stocked, replace(_ONE, version=99))
+
+
+def test_an_evaluation_on_fewer_examples_keeps_their_scores_and_the_mean_cost(stocked: Tables) -> None:
+    """Evidence on an example that was corrected or retired is left out, and the rest still counts."""
+    evaluations.put(stocked, _ONE)
+    part = _ONE.on({1, 3, 99})
+    assert (part.example_ids, part.scores) == ((3, 1), (1.0, 0.0))
+    assert (part.fresh_tokens, part.completion_tokens) == (7, 2)
+    assert _ONE.on({1, 2, 3}) == _ONE
+    assert _ONE.on(()).scores == ()
+
+
+def test_two_evaluations_are_paired_by_example_and_not_by_position() -> None:
+    """A correction between the two measurements must not pair scores of different examples."""
+    other = replace(_ONE, example_ids=(2, 4, 3), scores=(0.25, 0.5, 0.75))
+    assert evaluations.paired(_ONE, other) == ((1.0, 1 / 3), (0.75, 0.25))
+    assert evaluations.paired(_ONE, replace(other, example_ids=(7, 8, 9))) == ((), ())
+
+
+def test_the_versions_that_were_measured_on_an_example_are_known(stocked: Tables) -> None:
+    """Each once, under whatever decoding and on whatever model."""
+    evaluations.put(stocked, _ONE)
+    evaluations.put(stocked, replace(_ONE, decoding=Decoding.FREE))
+    evaluations.put(stocked, replace(_ONE, version=2, example_ids=(4, 5, 6)))
+    assert evaluations.versions_measured_on(stocked, _ONE.skill, {1}) == (1,)
+    assert evaluations.versions_measured_on(stocked, _ONE.skill, {3, 4}) == (1, 2)
+    assert evaluations.versions_measured_on(stocked, _ONE.skill, {7}) == ()

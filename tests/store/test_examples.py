@@ -1,4 +1,4 @@
-"""Examples: kept once, split by content, and never rewritten."""
+"""Examples: kept once, split by content; corrected, retired and deleted without changing what was."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from promptbreeder.errors import Conflict, InvalidInput, NotFound
 from promptbreeder.skill import Example, Skill, Split
 from promptbreeder.store import examples
 from promptbreeder.store.examples import Added, Contradiction
@@ -92,12 +93,92 @@ def test_retired_examples_are_left_out_but_found_by_id(stocked: Tables, skill: S
     """Earlier measurements refer to them; new ones do not use them."""
     examples.add(stocked, skill, _many(5), now=1.0)
     before = examples.all_examples(stocked, skill.name)
-    stocked.execute("UPDATE examples SET retired_at = 2.0 WHERE id = ?", [before[2].id])
+    assert examples.retire(stocked, skill.name, before[2].id, now=2.0) == before[2]
     left = examples.all_examples(stocked, skill.name)
     assert left == before[:2] + before[3:]
     assert sum(examples.counts(stocked, skill.name).values()) == 4
     assert before[2] not in examples.of_split(stocked, skill.name, before[2].split)
+    assert before[2].id not in examples.in_use(stocked, skill.name, before[2].split)
     assert examples.by_ids(stocked, [before[2].id]) == (before[2],)
+
+
+def test_what_was_retired_does_not_come_back_by_being_given_again(stocked: Tables, skill: Skill) -> None:
+    """Importing the same file once more must not undo what somebody decided."""
+    examples.add(stocked, skill, _many(3), now=1.0)
+    first, *rest = examples.all_examples(stocked, skill.name)
+    examples.retire(stocked, skill.name, first.id, now=2.0)
+    assert examples.add(stocked, skill, _many(3, expected="delivery")[:1], now=3.0) == Added(0, 1, (), retired=1)
+    assert examples.all_examples(stocked, skill.name) == tuple(rest)
+
+
+def test_a_correction_is_a_new_row_in_the_same_split_and_the_old_stays_as_it_was(stocked: Tables, skill: Skill) -> None:
+    """A run that has frozen the old id still reads the old answer; a split set by hand is kept."""
+    placed = {text: skill.split_of(Example(input=text)) for text in ("a", "b", "c", "d", "e")}
+    text, split = next((text, split) for text, split in placed.items() if split is not Split.GATE)
+    examples.add(stocked, skill, [Example(input=text, expected="billing", split=Split.GATE)], now=1.0)
+    (old,) = examples.all_examples(stocked, skill.name)
+    number = examples.correct(stocked, skill.name, old.id, "delivery", now=2.0)
+    (new,) = examples.all_examples(stocked, skill.name)
+    assert (new.id, new.input, new.expected, new.split) == (number, text, "delivery", Split.GATE)
+    assert new.split is not split
+    assert examples.by_ids(stocked, [old.id, new.id]) == (old, new)
+    again = examples.add(stocked, skill, [Example(input=text, expected="billing")], now=3.0)
+    assert again.contradictions == (Contradiction(text, "delivery", "billing"),)
+
+
+def test_a_deleted_example_leaves_no_content_and_its_id_is_never_used_again(stocked: Tables, skill: Skill) -> None:
+    """Also not what it replaced; and given again it is a new example."""
+    secret = Example(input="My card is 1234", expected="billing")
+    examples.add(stocked, skill, [secret], now=1.0)
+    (old,) = examples.all_examples(stocked, skill.name)
+    number = examples.correct(stocked, skill.name, old.id, "delivery", now=2.0)
+    same = examples.same_input(stocked, skill.name, number)
+    assert [example.id for example in same] == [old.id, number]
+    examples.delete(stocked, [example.id for example in same], now=3.0)
+    assert examples.all_examples(stocked, skill.name) == ()
+    rows = list(stocked.query("SELECT * FROM examples"))
+    assert "1234" not in str(rows)
+    assert [row["expected"] for row in rows] == [None, None]
+    with pytest.raises(NotFound, match=f"deleted: examples {old.id}, {number}"):
+        examples.by_ids(stocked, [old.id, number])
+    assert examples.add(stocked, skill, [secret], now=4.0).added == 1
+    (back,) = examples.all_examples(stocked, skill.name)
+    assert back.id > number
+
+
+def test_only_an_example_in_use_can_be_changed(stocked: Tables, stock: Callable[..., None], skill: Skill) -> None:
+    """Each refusal says where to look instead."""
+    stock(stocked, "other")
+    examples.add(stocked, skill, _many(3), now=1.0)
+    corrected, retired, deleted = (example.id for example in examples.all_examples(stocked, skill.name))
+    number = examples.correct(stocked, skill.name, corrected, "delivery", now=2.0)
+    examples.retire(stocked, skill.name, retired, now=2.0)
+    examples.delete(stocked, [deleted], now=2.0)
+    for wrong, error, reason in (
+        (corrected, Conflict, f"example {number} is in its place"),
+        (retired, Conflict, "retired already"),
+        (deleted, NotFound, "was deleted"),
+        (999, NotFound, "has no example 999"),
+    ):
+        with pytest.raises(error, match=reason):
+            examples.retire(stocked, skill.name, wrong, now=3.0)
+        with pytest.raises(error, match=reason):
+            examples.correct(stocked, skill.name, wrong, "technical", now=3.0)
+    with pytest.raises(NotFound, match="'other' has no example"):
+        examples.retire(stocked, "other", number, now=3.0)
+    with pytest.raises(InvalidInput, match="expects 'delivery' already"):
+        examples.correct(stocked, skill.name, number, "delivery", now=3.0)
+
+
+def test_pages_follow_one_another_without_gap_or_repetition(stocked: Tables, skill: Skill) -> None:
+    """By id, of one split or of all."""
+    examples.add(stocked, skill, _many(30), now=1.0)
+    for split in (None, Split.GATE):
+        found: list[int] = []
+        while page := examples.page(stocked, skill.name, split=split, after=found[-1] if found else 0, limit=4):
+            found.extend(example.id for example in page)
+        wanted = [e.id for e in examples.all_examples(stocked, skill.name) if split in {None, e.split}]
+        assert found == wanted
 
 
 def test_examples_are_found_by_id_in_the_order_asked_for(stocked: Tables, skill: Skill) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Migrations
 
-from promptbreeder.errors import StoreTooNew, StoreUnavailable
-from promptbreeder.store import backup, database, migrations
+from promptbreeder.errors import StoreError, StoreTooNew, StoreUnavailable
+from promptbreeder.skill import Example, Skill, Split
+from promptbreeder.store import backup, database, examples, migrations
 from promptbreeder.store.database import Database
 from promptbreeder.store.tables import Tables
 
@@ -155,3 +156,48 @@ async def test_what_a_process_killed_during_a_backup_left_is_cleared_away(
     assert list(folder.iterdir()) == [copy]
     with closing(sqlite3.connect(copy)) as connection:
         assert connection.execute("PRAGMA quick_check").fetchone() == ("ok",)
+
+
+async def test_examples_of_the_first_schema_keep_their_ids_and_can_be_corrected(
+    path: Path, stock: Callable[..., None], skill: Skill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Measurements refer to the ids, so the table that is made anew must hold the same rows."""
+    with monkeypatch.context() as first:
+        old = Migrations("promptbreeder")
+        old(name="m001_first")(migrations.m001_first)
+        first.setattr(migrations, "MIGRATIONS", old)
+        first.setattr(migrations, "SCHEMA_VERSION", 1)
+        store = Database(path)
+        await store.write(stock)
+        rows = [(7, "h7", "seven", "a", "gate", None), (9, "h9", "nine", None, "train", 5.0)]
+        for row in rows:
+            await store.write(
+                lambda db, row=row: db.execute(
+                    "INSERT INTO examples (id, skill, input_hash, input, expected, split, created_at, retired_at) "
+                    "VALUES (?, ?, ?, ?, ?, ?, 1.0, ?)",
+                    [row[0], skill.name, *row[1:]],
+                )
+            )
+        store.close()
+    store = Database(path)
+    kept = await store.read(lambda db: [tuple(row.values()) for row in db.query("SELECT * FROM examples ORDER BY id")])
+    assert kept == [(row[0], skill.name, *row[1:5], 1.0, row[5], None) for row in rows]
+    number = await store.write(lambda db: examples.correct(db, skill.name, 7, "b", now=6.0))
+    assert number == 10
+    assert await store.read(lambda db: examples.in_use(db, skill.name, Split.GATE)) == {10}
+    assert len(backup.listed(path)) == 1
+    store.close()
+
+
+async def test_an_input_is_in_use_once_at_most(store: Database, stock: Callable[..., None], skill: Skill) -> None:
+    """The database itself holds it, whatever the code does."""
+    await store.write(stock)
+    one = Example(input="a", expected="billing")
+    await store.write(lambda db: examples.add(db, skill, [one], now=1.0))
+    with pytest.raises(StoreError, match="UNIQUE"):
+        await store.write(
+            lambda db: db.execute(
+                "INSERT INTO examples (skill, input_hash, input, split, created_at) "
+                "SELECT skill, input_hash, input, split, created_at FROM examples"
+            )
+        )

@@ -11,7 +11,7 @@ from mcp_types import Tool
 pytestmark = pytest.mark.anyio
 MAX_LISTING_TOKENS = 3_000
 ARGUMENTS = {
-    "define_skill": {"name", "description", "prompt", "examples", "labels", "metric", "settings"},
+    "define_skill": {"name", "description", "prompt", "examples", "labels", "metric", "variant", "settings"},
     "evolve_prompt": {
         "skill",
         "strategy",

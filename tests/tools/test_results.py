@@ -15,6 +15,12 @@ from promptbreeder_tools.call import fitted
 pytestmark = pytest.mark.anyio
 Text = Callable[[CallToolResult], str]
 MAX_RESULT_TOKENS = 2_000
+PAIR = {
+    "description": "d",
+    "prompt": "One way.",
+    "variant": "Another way.",
+    "examples": [{"input": "a", "expected": "x"}, {"input": "A", "expected": "x"}],
+}
 SMALL = {"skill": "tickets", "generations": 2, "population": 6, "budget_tokens": 60_000, "wait_seconds": 300}
 
 
@@ -49,6 +55,8 @@ async def test_every_result_says_the_same_as_text_and_as_data(client: Client, te
     """Some clients give the model only one of the two; nothing is said in the one alone."""
     steps: list[tuple[str, dict[str, Any]]] = [
         ("define_skill", {"name": "tickets", "description": "Route.", "prompt": "Which queue?", "examples": []}),
+        ("define_skill", {**PAIR, "name": "pair"}),
+        ("define_skill", {**PAIR, "name": "pair", "examples": [{"input": "a", "expected": "y"}]}),
         ("evolve_prompt", SMALL),
         ("get_fitness", {}),
         ("get_fitness", {"skill": "tickets", "version": 3}),
@@ -66,6 +74,25 @@ async def test_every_result_says_the_same_as_text_and_as_data(client: Client, te
         ]
         assert missing == [], tool
         assert max(sizes(result)) < MAX_RESULT_TOKENS, tool
+
+
+async def test_define_skill_says_what_it_did(client: Client, call: Callable[..., Any], text: Text) -> None:
+    """Created or extended, the versions, and of the examples what became of each."""
+    created = await call(client, "define_skill", name="pair", **PAIR)
+    assert (created["outcome"], created["version"], created["variant"], created["production"]) == ("created", 1, 2, 1)
+    assert created["uris"] == ["prompt://pair/versions/1", "prompt://pair/versions/2"]
+    assert (created["added"], created["duplicates"], created["contradictions"]) == (1, 1, 0)
+    against = {**PAIR, "examples": [{"input": "a", "expected": "y"}, {"input": "b", "expected": "y"}]}
+    extended = await call(client, "define_skill", name="pair", **against)
+    assert (extended["outcome"], extended["added"]) == ("extended", 1)
+    assert (extended["duplicates"], extended["contradictions"]) == (1, 1)
+    assert sum(extended["examples"].values()) == 2
+    assert "'a' is stored with 'x' and was given again with 'y'; kept the first" in extended["warnings"]
+    again = await client.call_tool("define_skill", {"name": "pair", **PAIR})
+    assert "Skill 'pair' unchanged on scripted: versions 1 and 2 (production: 1)" in text(again)
+    same = await client.call_tool("define_skill", {"name": "other", **PAIR, "variant": "One  way."})
+    assert same.is_error
+    assert "the same text" in text(same)
 
 
 async def test_results_stay_small_whatever_was_stored(client: Client, call: Callable[..., Any], text: Text) -> None:

@@ -41,6 +41,9 @@ async def define_skill(
     ] = [],  # noqa: B006 - never changed; becomes the schema's default
     labels: Annotated[list[str] | None, Field(max_length=64, description="The closed set of answers, if any")] = None,
     metric: Annotated[Metric | None, Field(description="Default: label with labels, else exact")] = None,
+    variant: Annotated[
+        str | None, Field(max_length=8_000, description="A second prompt to compare with, as another version")
+    ] = None,
     settings: Annotated[
         dict[str, Any] | None,
         Field(description="weights (balanced|fast|taste|accurate), latency_limit_seconds, allowed_decoding, ..."),
@@ -54,6 +57,7 @@ async def define_skill(
         "name": name,
         "description": description,
         "prompt": prompt,
+        "variant": variant,
         "examples": examples,
         "labels": labels or (),
         "metric": metric,

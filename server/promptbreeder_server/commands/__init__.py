@@ -2,7 +2,7 @@
 
 import click
 
-from promptbreeder_server.commands import decide, demo, evolve, health, models, run, skills
+from promptbreeder_server.commands import create, decide, demo, evolve, examples, health, importing, models, run, skills
 from promptbreeder_server.commands.session import Options
 
 
@@ -18,6 +18,6 @@ def cli(context: click.Context, /, **flags: str | None) -> None:
     context.obj = Options({name: value for name, value in flags.items() if value is not None})
 
 
-for module in (demo, skills, evolve, run, decide, models, health):
+for module in (demo, importing, create, skills, examples, evolve, run, decide, models, health):
     for command in module.COMMANDS:
         cli.add_command(command)

@@ -3,7 +3,8 @@
 import logging
 import os
 import sys
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -37,6 +38,15 @@ class Options:
             return Settings.read({**os.environ, **named})
         except InvalidInput as error:
             raise click.ClickException(str(error)) from error
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """Turn our errors into a plain message and status 1."""
+    try:
+        yield
+    except PromptBreederError as error:
+        raise click.ClickException(str(error)) from error
 
 
 def with_service(context: click.Context, work: Callable[[Service], Awaitable[T]]) -> T:

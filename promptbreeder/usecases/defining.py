@@ -1,0 +1,246 @@
+"""Define skills and extend them."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pydantic import ValidationError
+
+from promptbreeder.errors import Conflict, InvalidInput
+from promptbreeder.evaluation.metrics import objection_to
+from promptbreeder.prompt import Prompt
+from promptbreeder.requests import Actor, SkillDefinition, explain
+from promptbreeder.results import SkillReport, SplitCounts
+from promptbreeder.skill import MIN_GATE_EXAMPLES, MIN_SEARCH_EXAMPLES, Example, Settings, Skill
+from promptbreeder.store import events, examples, skills, versions
+from promptbreeder.store.tables import Tables
+from promptbreeder.text import shortened
+from promptbreeder.usecases.workbench import Workbench
+
+FEW_EXAMPLES = 20
+_SHOWN = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What is to be stored with a skill."""
+
+    prompts: tuple[str, ...]
+    """The first is today's, the second a variant to compare it with; none: the skill keeps what it has."""
+    examples: tuple[Example, ...]
+    actor: Actor
+    now: float
+
+
+async def define_skill(
+    bench: Workbench, definition: SkillDefinition, actor: Actor, *, must_be_new: bool = False
+) -> SkillReport:
+    """Create a skill, or add examples and perhaps new prompt versions to an existing one.
+
+    Raises:
+        InvalidInput: naming what is wrong; nothing is stored then.
+        Conflict: if it `must_be_new` and there is one of that name.
+    """
+    known = await bench.store.read(lambda db: skills.find(db, definition.name))
+    model = known.model if known is not None else await bench.models.resolve(bench.default_model)
+    variants = () if definition.variant is None else (definition.variant,)
+    given = _Given((definition.prompt, *variants), definition.examples, actor, bench.clock())
+    if len({" ".join(text.split()) for text in given.prompts}) < len(given.prompts):
+        raise InvalidInput("the prompt and its variant are the same text, so there is nothing to compare")
+
+    def store(db: Tables) -> SkillReport:
+        # Looked up anew: another process may have defined the skill in the meantime.
+        known = skills.find(db, definition.name)
+        if known is not None and must_be_new:
+            raise Conflict(
+                f"there is a skill '{known.name}' already; take another name, or leave out the prompt to add examples "
+                "to it. Nothing was stored."
+            )
+        return _stored(db, known, _skill_of(definition, known, model), given)
+
+    report = await bench.store.write(store)
+    bench.changed("skills", definition.name)
+    return report
+
+
+async def add_examples(bench: Workbench, name: str, given: Sequence[Example], actor: Actor) -> SkillReport:
+    """Add examples to a skill; its prompts and all else stay.
+
+    Raises:
+        NotFound: if there is no such skill.
+        InvalidInput: if an example does not fit it; nothing is stored then.
+    """
+    now = bench.clock()
+
+    def store(db: Tables) -> SkillReport:
+        skill = skills.get(db, name)
+        return _stored(db, skill, skill, _Given((), tuple(given), actor, now))
+
+    report = await bench.store.write(store)
+    bench.changed("skills", name)
+    return report
+
+
+def _stored(db: Tables, known: Skill | None, skill: Skill, given: _Given) -> SkillReport:
+    """Store a skill with what is given, tell the history, and report."""
+    check_examples(skill, [*given.examples, *examples.all_examples(db, skill.name)])
+    if known is None:
+        skills.add(db, skill, now=given.now)
+    else:
+        skills.update(db, skill)
+    before = len(versions.all_versions(db, skill.name))
+    added = examples.add(db, skill, given.examples, now=given.now)
+    numbers = tuple(_add_version(db, skill, text, given.now) for text in given.prompts)
+    changes = _changes(known, skill, added.added, [number for number in dict.fromkeys(numbers) if number > before])
+    actor = given.actor
+    if known is None:
+        events.create(
+            db,
+            ts=given.now,
+            skill=skill.name,
+            version=numbers[0],
+            actor=actor.kind,
+            client=actor.client,
+            data={"examples": added.added},
+        )
+    elif changes:
+        events.append(
+            db,
+            ts=given.now,
+            skill=skill.name,
+            kind="extend",
+            actor=actor.kind,
+            client=actor.client,
+            reason=changes,
+            data={"examples": added.added, "version": numbers[0] if numbers else None},
+        )
+    counts = split_counts(db, skill.name)
+    production = events.production(db, skill.name)
+    numbers = numbers or (production,)
+    return SkillReport(
+        skill=skill.name,
+        outcome="created" if known is None else "extended" if changes else "unchanged",
+        model=skill.model,
+        version=numbers[0],
+        variant=numbers[1] if len(numbers) > 1 else None,
+        production=production,
+        uris=tuple(f"prompt://{skill.name}/versions/{number}" for number in dict.fromkeys(numbers)),
+        added=added.added,
+        duplicates=added.duplicates,
+        contradictions=len(added.contradictions),
+        examples=counts,
+        warnings=_warnings(skill, counts, added),
+        next_step=_next_step(skill, counts, numbers, production),
+    )
+
+
+def _add_version(db: Tables, skill: Skill, text: str, now: float) -> int:
+    return versions.add(
+        db,
+        skill.name,
+        Prompt(instruction=text),
+        origin="human",
+        parents=(),
+        operator="hand-written",
+        run_id=None,
+        calibration=None,
+        now=now,
+    )
+
+
+def split_counts(db: Tables, skill: str) -> SplitCounts:
+    """Return how many examples in use each split has."""
+    return SplitCounts(**{split.value: count for split, count in examples.counts(db, skill).items()})
+
+
+def _skill_of(definition: SkillDefinition, known: Skill | None, model: str) -> Skill:
+    labels = definition.labels or (known.labels if known is not None else ())
+    metric = definition.metric or (known.metric if known is not None else "label" if labels else "exact")
+    try:
+        return Skill(
+            name=definition.name,
+            description=definition.description,
+            labels=labels,
+            metric=metric,
+            settings=definition.settings or (known.settings if known is not None else Settings()),
+            model=known.model if known is not None else model,
+            salt=known.salt if known is not None else definition.salt or secrets.token_hex(8),
+        )
+    except ValidationError as error:
+        raise InvalidInput(explain(error)) from error
+
+
+def _changes(known: Skill | None, skill: Skill, examples_added: int, new_versions: Sequence[int]) -> str:
+    """Return in a few words how a known skill was extended; empty where nothing changed."""
+    changes = [f"{examples_added} examples added"] if examples_added else []
+    changes += [f"version {number} written" for number in new_versions]
+    if skill != known:
+        changes.append("definition changed")
+    return ", ".join(changes)
+
+
+def check_examples(skill: Skill, given: Sequence[Example | examples.StoredExample]) -> None:
+    """Refuse examples whose answers the skill's metric cannot judge by.
+
+    Raises:
+        InvalidInput: naming the first of them.
+    """
+    if skill.metric == "preference":
+        return
+    silent = [example.input for example in given if example.expected is None or not example.expected.strip()]
+    if silent:
+        raise InvalidInput(
+            f"{len(silent)} examples have no `expected` answer, the first {_quote(silent[0])}; add it, or use metric "
+            "'preference' for a skill that is judged by votes alone. Nothing was stored."
+        )
+    first: dict[str, str] = {}
+    for example in given:
+        if example.expected:
+            first.setdefault(example.expected, example.input)
+    for expected, text in first.items():
+        if (objection := objection_to(skill, expected)) is not None:
+            raise InvalidInput(
+                f"an example expects {_quote(expected)}, but {objection}; correct the example ({_quote(text)}), or "
+                "labels and metric. Nothing was stored."
+            )
+
+
+def _warnings(skill: Skill, counts: SplitCounts, added: examples.Added) -> tuple[str, ...]:
+    total, contradictions = counts.train + counts.search + counts.gate, added.contradictions
+    warnings = [
+        f"{_quote(clash.input)} is stored with {clash.kept!r} and was given again with {clash.given!r}; kept the first"
+        for clash in contradictions[:_SHOWN]
+    ]
+    if len(contradictions) > _SHOWN:
+        warnings.append(f"{len(contradictions) - _SHOWN} more examples contradict stored ones; the stored were kept")
+    if added.retired:
+        warnings.append(f"examples given again that were retired, and stay out of use: {added.retired}")
+    if skill.metric == "preference":
+        warnings.append("judged by votes alone: nothing can be measured, so it cannot be evolved")
+    elif total < FEW_EXAMPLES:
+        warnings.append(f"{total} examples are too few: {FEW_EXAMPLES} are the least for any evidence, 100 are good")
+    elif counts.gate < MIN_GATE_EXAMPLES:
+        warnings.append(
+            f"{counts.gate} gate examples: evidence will be insufficient below {MIN_GATE_EXAMPLES}; about "
+            f"{-(-(MIN_GATE_EXAMPLES - counts.gate) * 10 // 4)} more examples would do"
+        )
+    return tuple(warnings)
+
+
+def _next_step(skill: Skill, counts: SplitCounts, numbers: Sequence[int], production: int) -> str:
+    other = next((number for number in reversed(numbers) if number != production), None)
+    if other is not None:
+        return (
+            f"Version {other} is stored but not in production; compare_prompts(skill='{skill.name}', a={production}, "
+            f"b={other}) or promote it."
+        )
+    if skill.metric == "preference":
+        return "Define a second prompt under the same name, then compare_prompts."
+    if counts.search < MIN_SEARCH_EXAMPLES:
+        missing = MIN_SEARCH_EXAMPLES - counts.search
+        return f"Add about {-(-missing * 10 // 3)} more examples; evolving needs {MIN_SEARCH_EXAMPLES} search examples."
+    return f"evolve_prompt(skill='{skill.name}')"
+
+
+def _quote(text: str) -> str:
+    return repr(shortened(text))

@@ -1,0 +1,87 @@
+"""`import`: a whole skill, or rows of examples."""
+
+from collections.abc import Mapping
+
+import click
+
+from promptbreeder.datasets.rows import Rows
+from promptbreeder.errors import InvalidInput, NotFound
+from promptbreeder.requests import SkillDefinition
+from promptbreeder.results import SkillReport
+from promptbreeder.service import Service
+from promptbreeder_server.commands.create import New
+from promptbreeder_server.commands.reading import Reading, confirm, parse_file, reading_options, take
+from promptbreeder_server.commands.session import ACTOR, show, told_plainly, with_service
+
+
+@click.command(name="import")
+@click.argument("file")
+@click.option("--skill", help="The skill that the examples are for.")
+@click.option("--prompt", help="Defines --skill anew, with this prompt.")
+@click.option("--description", help="Of a new skill: what the task is. Default: the prompt.")
+@click.option("--labels", help="Of a new skill: the closed set of answers, separated by commas.")
+@click.option("--metric", help="Of a new skill: label, exact, contains, regex, number, list, json, f1 or preference.")
+@reading_options
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def import_(
+    context: click.Context,
+    /,
+    *,
+    file: str,
+    skill: str | None,
+    prompt: str | None,
+    reading: Reading,
+    as_json: bool,
+    **of_new: str | None,
+) -> None:
+    """Bring in a skill or examples from FILE (JSON, JSONL, CSV, TSV), or - for stdin.
+
+    A JSON object is a whole skill: {name, description, prompt, labels?, metric?, settings?, examples}. All else is
+    rows of examples: --skill NAME adds them to a skill, and with --prompt TEXT makes a new one. What was understood
+    of the rows is shown before they are stored.
+    """
+    odd = [f"--{flag}" for flag, value in of_new.items() if value is not None]
+    with told_plainly():
+        found = parse_file(file)
+        if not isinstance(found, Rows):
+            if skill is not None or prompt is not None or odd:
+                raise InvalidInput(f"{file} is a whole skill; --skill and its like are for rows of examples")
+            definition = SkillDefinition.parse(_without_bundle_fields(found))
+            report = with_service(context, lambda service: service.define_skill(definition, ACTOR))
+        elif skill is None:
+            raise InvalidInput(
+                "the file holds examples and no skill: --skill NAME adds them to a skill, and with --prompt TEXT "
+                "makes a new one"
+            )
+        elif prompt is not None:
+            report = New(skill, prompt, None, **of_new).define(context, found, reading)
+        elif odd:
+            raise InvalidInput(f"{', '.join(odd)} is for a new skill, which also needs --prompt TEXT")
+        else:
+            report = _add(context, found, skill, reading)
+    show(report, as_json=as_json)
+
+
+def _add(context: click.Context, found: Rows, name: str, reading: Reading) -> SkillReport:
+    async def is_measured(service: Service) -> bool:
+        try:
+            return (await service.skill(name)).metric != "preference"
+        except NotFound as error:
+            raise InvalidInput(f"{error}; with --prompt TEXT import makes a new one") from error
+
+    taken = take(found, reading, needs_expected=with_service(context, is_measured))
+    confirm(taken, reading, ())
+    return with_service(context, lambda service: service.add_examples(name, taken.examples, ACTOR))
+
+
+def _without_bundle_fields(data: Mapping[str, object]) -> dict[str, object]:
+    """Return the skill in a file; what an export holds besides (versions, production, model) is left out."""
+    known = SkillDefinition.model_fields
+    strange = [name for name in data if name not in known and name not in {"model", "production", "versions"}]
+    if strange:
+        raise InvalidInput(f"unknown fields {', '.join(strange[:5])}; a skill has {', '.join(known)}")
+    return {name: value for name, value in data.items() if name in known}
+
+
+COMMANDS = (import_,)
