@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from promptbreeder.errors import InvalidInput
 from promptbreeder.evolution.asks import Measure, Task, Write
 from promptbreeder.evolution.opro_profiles import OPRO_PROFILES
 from promptbreeder.evolution.strategies.opro import opro
@@ -185,5 +186,5 @@ def test_long_exemplars_are_cut(task: Task, outside: Callable[..., Any]) -> None
 @pytest.mark.parametrize("population", [2, 20])
 def test_a_population_is_refused_with_the_reason(population: int) -> None:
     """OPRO has a history; a number that means nothing is not swallowed."""
-    with pytest.raises(Exception, match="opro has no population"):
+    with pytest.raises(InvalidInput, match="opro has no population"):
         PAPER.resized(population)
