@@ -78,6 +78,8 @@ class EvolveRequest(_Request):
     skill: str
     strategy: str = "auto"
     profile: str | None = None
+    seed_with: str | None = None
+    """Strategy that makes the first population of `strategy`."""
     generations: int | None = Field(default=None, ge=1, le=200)
     population: int | None = Field(default=None, ge=2, le=100)
     budget_tokens: int = Field(default=DEFAULT_BUDGET_TOKENS, ge=BUDGET_TOKENS[0], le=BUDGET_TOKENS[1])

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from random import Random
 
 from promptbreeder.evolution.asks import Task
-from promptbreeder.evolution.profiles import Profile
+from promptbreeder.evolution.base_profile import BaseProfile
 
 
 @dataclass(slots=True)
@@ -25,5 +25,5 @@ class Context:
 
     task: Task
     rng: Random
-    profile: Profile
+    profile: BaseProfile
     tally: Tally = field(default_factory=Tally)

@@ -29,14 +29,15 @@ _FAVOUR = (*[Decoding.CALIBRATED] * 3, Decoding.CONSTRAINED, *[Decoding.CALIBRAT
 probabilities are the same."""
 
 
-def initial_population(context: Context) -> Step[Population]:
-    """Return the first units, not measured yet."""
+def initial_population(context: Context, count: int) -> Step[Population]:
+    """Return the first `count` units, not measured yet."""
     given = [Prompt.model_validate(seed) for seed in context.task.seeds] or [Prompt(instruction="")]
-    units = [_unit(prompt, "seed", context) for prompt in given[: context.profile.population]]
-    more = context.profile.population - len(units)
-    grow = _varied if context.profile.varied_starts else _redescribed
-    for unit in (yield from grow(given[0], more, context)):
-        units.append(made_new(unit, tuple(units), context))
+    units = [_unit(prompt, "seed", context) for prompt in given[:count]]
+    more = count - len(units)
+    if more > 0:
+        grow = _varied if context.profile.varied_starts else _redescribed
+        for unit in (yield from grow(given[0], more, context)):
+            units.append(made_new(unit, tuple(units), context))
     return tuple(units)
 
 

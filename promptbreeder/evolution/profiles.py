@@ -1,4 +1,4 @@
-"""Profiles: the numbers of a run, by name.
+"""PromptBreeder's profiles: the numbers of a run, by name.
 
 `paper` and `paper-small` are the settings of arXiv 2309.16797 (section 4 and its small ablation runs). `smollm2` is for
 executors of 135M-360M parameters on a CPU, where measuring is what costs: one small block decides a tournament, what
@@ -6,7 +6,10 @@ looks promising is measured further, and the population starts out varied in wha
 demonstrations and decoding.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
+
+from promptbreeder.evolution.base_profile import BaseProfile
 
 Weighted = tuple[tuple[str, float], ...]
 
@@ -43,50 +46,28 @@ SMALL_OPERATORS: Weighted = (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Profile:
-    """Parameters of one run; how each is used is said where it is used."""
+class Profile(BaseProfile):
+    """Parameters of one run of PromptBreeder."""
 
     population: int
     """Units that are made and measured at the start."""
     survivors: int
     """Units that stay after the first look; as many as `population` to keep all."""
-    generations: int
     tournaments: int
     """Binary tournaments, and so children, of one generation."""
-    batch_blocks: int | None
-    """Blocks in a generation's batch; None for the whole search split."""
     operators: Weighted
     """Enabled mutation operators and how often each is drawn, relative to the others."""
-    task_prompts: int = 1
-    few_shot: bool = False
-    """Units carry correct workings-out, refreshed by context shuffling (section 3.2.5)."""
-    context_size: int = 4
-    """Workings-out or demonstrations that a list has at most when it is drawn anew."""
     crossover_rate: float = 0.1
     shuffle_rate: float = 0.1
-    varied_starts: bool = False
-    """Start with various demonstrations, layouts and decodings around few texts, instead of one new text per unit."""
-    redescriptions: int = 4
-    """With `varied_starts`: texts asked of the writer for the initial population."""
-    samples: int = 1
-    """Drafts per text wanted; the first valid one is taken."""
-    reasks: int = 3
-    """How often drafts are asked for again when none was valid."""
-    on_topic: bool = False
-    """New task-prompts must share a word with the task or the parent."""
-    max_draft_tokens: int = 128
-    max_task_prompt_words: int = 150
-    max_mutation_prompt_words: int = 150
-    listed: int = 20
-    """Task-prompts that a list in a request shows at most."""
-    deepened: int = 0
-    """Best units that are measured on one more block after each generation."""
-    complete_every: int = 1
-    """Generations between two full measurements of the best units."""
-    completed: int = 2
-    """How many units these are."""
-    final_candidates: int = 5
-    """Best units that are measured on all blocks at the end."""
+
+    @property
+    def room(self) -> int:
+        """The whole first population may be given."""
+        return self.population
+
+    def resized(self, population: int) -> Self:
+        """Return this profile with another population, of which no more survive than there are."""
+        return replace(self, population=population, survivors=min(self.survivors, population))
 
 
 PAPER = Profile(

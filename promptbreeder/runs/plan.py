@@ -46,6 +46,8 @@ class Plan(BaseModel):
     generations: int | None = None
     """Overrides the profile."""
     population: int | None = None
+    seed_with: str | None = None
+    """Strategy that makes the first population; None also in plans older than this."""
     seed: int
     token_limit: int
     call_limit: int

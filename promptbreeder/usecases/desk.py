@@ -90,7 +90,13 @@ class StoreDesk:
             clock=lambda: time.monotonic() - started,
             tell=tell,
         )
-        strategy = choose(plan.strategy, plan.profile, generations=plan.generations, population=plan.population)
+        strategy = choose(
+            plan.strategy,
+            plan.profile,
+            generations=plan.generations,
+            population=plan.population,
+            seed_with=plan.seed_with,
+        )
         return Job(run_id, driver, strategy.begin(task_of(plan, material), random.Random(plan.seed)))
 
     async def conclude(self, run_id: str, fence: int, outcome: Outcome | None) -> None:

@@ -175,8 +175,9 @@ async def _start(bench: Workbench, engine: Engine, run_id: str) -> None:
 
 
 async def _join(bench: Workbench, engine: Engine, request: EvolveRequest, live: runs.Run) -> str:
-    arguments = request.model_dump(mode="json", exclude={"run_id", "candidates"})
-    if json.loads(live.config)["arguments"] != arguments:
+    # Read back as a request: a run begun before an argument existed has its default.
+    begun = EvolveRequest.parse(json.loads(live.config)["arguments"])
+    if begun != request.model_copy(update={"run_id": None, "candidates": ()}):
         raise Conflict(
             f"run {live.run_id} of '{request.skill}' is {live.status} with other arguments. Follow it with "
             f"get_run('{live.run_id}'), end it with cancel_run('{live.run_id}'), or call evolve_prompt with the same "
@@ -210,7 +211,13 @@ async def _prompts_of(bench: Workbench, skill: Skill, texts: tuple[str, ...]) ->
 
 async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[Prompt, ...]]:
     """Return the plan, and those candidates that the first population has no room for."""
-    strategy = choose(request.strategy, request.profile, generations=request.generations, population=request.population)
+    strategy = choose(
+        request.strategy,
+        request.profile,
+        generations=request.generations,
+        population=request.population,
+        seed_with=request.seed_with,
+    )
     skill = await bench.store.read(lambda db: skills.get(db, request.skill))
     metric_of(skill)
     search = await bench.store.read(lambda db: examples.of_split(db, skill.name, Split.SEARCH))
@@ -229,7 +236,6 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
     writer = await bench.model(bench.default_writer) if bench.default_writer else model
     rates = await model.rates()
     guests = await _prompts_of(bench, skill, request.candidates)
-    room = strategy.profile.population
 
     def freeze(db: Tables) -> tuple[Plan, tuple[Prompt, ...]]:
         production = versions.production(db, skill.name)
@@ -237,12 +243,13 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
         seeds = tuple(dict.fromkeys((production.prompt, *guests)))
         plan = Plan(
             skill=skill,
-            seeds=seeds[:room],
+            seeds=seeds[: strategy.room],
             incumbent=production.n,
             strategy=strategy.name,
             profile=strategy.profile_name,
             generations=request.generations,
             population=request.population,
+            seed_with=request.seed_with,
             seed=request.seed,
             token_limit=request.budget_tokens,
             call_limit=request.budget_tokens // TOKENS_PER_CALL,
@@ -256,6 +263,6 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
             write_rate=rates.write,
             preference=preference_score(wins, losses),
         )
-        return plan, seeds[room:]
+        return plan, seeds[strategy.room :]
 
     return await bench.store.read(freeze)

@@ -185,6 +185,8 @@ def test_a_file_that_is_missing_a_folder_or_too_large_is_refused(run: Run, tmp_p
         (("evolve", "nobody"), "no skill named 'nobody'"),
         (("evolve", "tickets", "--generations", 0), "generations: Input should be greater"),
         (("evolve", "tickets", "--strategy", "luck"), "take one of auto, promptbreeder"),
+        (("evolve", "tickets", "--seed-with", "luck"), "take one of auto, promptbreeder"),
+        (("evolve", "tickets", "--strategy", "opro", "--population", 5), "leave population out"),
         (("promote", "tickets", 9, "--reason", "why"), "no version 9; there are 1 to 1"),
         (("promote", "tickets", 1, "--reason", "why"), "in production already"),
         (("promote", "tickets", 1, "--reason", ""), "a reason is needed"),

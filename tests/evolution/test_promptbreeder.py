@@ -9,10 +9,8 @@ from typing import Any
 
 import pytest
 
-from promptbreeder.errors import InvalidInput
 from promptbreeder.evolution.asks import Immigrants, Measure, Task, Write
-from promptbreeder.evolution.profiles import PAPER_SMALL, PROFILES, SMOLLM2
-from promptbreeder.evolution.strategies import STRATEGIES, choose
+from promptbreeder.evolution.profiles import PAPER_SMALL, SMOLLM2
 from promptbreeder.evolution.strategies.promptbreeder import promptbreeder
 from promptbreeder.prompt import Prompt
 
@@ -198,16 +196,3 @@ def test_tiny_tasks_run_to_the_end(
         world = outside(small, writer=writer)
         world.drive(promptbreeder(small, Random(13), profile))
         assert world.generations[-1].number == profile.generations
-
-
-def test_strategies_and_profiles_are_found_by_name_and_mistakes_list_the_choices(task: Task) -> None:
-    """`auto` is there; a typing error says what exists."""
-    assert list(STRATEGIES) == ["auto", "promptbreeder"]
-    assert list(PROFILES) == ["smollm2", "paper", "paper-small"]
-    chosen = choose("auto", None, generations=3, population=6)
-    assert (chosen.profile_name, chosen.profile.generations, chosen.profile.survivors) == ("smollm2", 3, 6)
-    next(chosen.begin(task, Random(1)))
-    with pytest.raises(InvalidInput, match="auto, promptbreeder"):
-        choose("promtbreeder", None, generations=None, population=None)
-    with pytest.raises(InvalidInput, match="smollm2, paper, paper-small"):
-        choose("auto", "papre", generations=None, population=None)

@@ -25,12 +25,18 @@ played = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(played)
 from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.profiles import PAPER_SMALL, SMOLLM2
+from promptbreeder.evolution.strategies import choose
 from promptbreeder.evolution.strategies.promptbreeder import promptbreeder
 task = Task.model_validate_json(sys.stdin.read())
 digest = hashlib.sha256()
 for profile in (replace(SMOLLM2, generations=4), replace(PAPER_SMALL, generations=2)):
     world = played.Outside(task, writer=played.inventive, fitness=lambda p, b: int(p.content_hash[:3], 16) % (7 + b))
     world.drive(promptbreeder(task, Random(21), profile))
+    for ask in world.asks:
+        digest.update(ask.model_dump_json().encode())
+for name in ("evoprompt-ga", "evoprompt-de", "opro"):
+    world = played.Outside(task, writer=played.inventive, fitness=lambda p, b: int(p.content_hash[:3], 16) % (7 + b))
+    world.drive(choose(name, None, generations=4, population=None, seed_with="promptbreeder").begin(task, Random(3)))
     for ask in world.asks:
         digest.update(ask.model_dump_json().encode())
 print(digest.hexdigest())

@@ -16,6 +16,7 @@ ARGUMENTS = {
         "skill",
         "strategy",
         "profile",
+        "seed_with",
         "generations",
         "population",
         "budget_tokens",

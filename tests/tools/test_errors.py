@@ -43,6 +43,8 @@ MISTAKES = [
     ("evolve_prompt", {"skill": "tickets", "budget_tokens": 1}, "budget_tokens: Input should be greater"),
     ("evolve_prompt", {"skill": "tickets", "budget_tokens": 10**12}, "budget_tokens: Input should be less"),
     ("evolve_prompt", {"skill": "tickets", "strategy": "luck"}, "take one of auto, promptbreeder"),
+    ("evolve_prompt", {"skill": "tickets", "seed_with": "luck"}, "take one of auto, promptbreeder"),
+    ("evolve_prompt", {"skill": "tickets", "strategy": "opro", "population": 5}, "leave population out"),
     ("evolve_prompt", {"skill": "tickets", "profile": "huge"}, "take one of smollm2, paper, paper-small"),
     ("evolve_prompt", {"skill": "tickets", "run_id": "r-0"}, "no run 'r-0'"),
     ("get_run", {"run_id": "r-0"}, "no run 'r-0'"),

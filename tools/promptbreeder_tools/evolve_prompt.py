@@ -25,8 +25,11 @@ def register(server: MCPServer[Service]) -> None:
 async def evolve_prompt(
     ctx: Ctx,
     skill: SkillName,
-    strategy: Annotated[str, Field(max_length=64, description="auto or promptbreeder")] = "auto",
+    strategy: Annotated[
+        str, Field(max_length=64, description="auto, promptbreeder, evoprompt-ga, evoprompt-de, opro")
+    ] = "auto",
     profile: Annotated[str | None, Field(max_length=64, description="smollm2, paper or paper-small")] = None,
+    seed_with: Annotated[str | None, Field(max_length=64, description="Strategy that goes first")] = None,
     generations: Annotated[int | None, Field(ge=1, le=200)] = None,
     population: Annotated[int | None, Field(ge=2, le=100)] = None,
     budget_tokens: Annotated[int, Field(ge=BUDGET_TOKENS[0], le=BUDGET_TOKENS[1])] = DEFAULT_BUDGET_TOKENS,
@@ -46,6 +49,7 @@ async def evolve_prompt(
             "skill": skill,
             "strategy": strategy,
             "profile": profile,
+            "seed_with": seed_with,
             "generations": generations,
             "population": population,
             "budget_tokens": budget_tokens,

@@ -15,8 +15,8 @@ from promptbreeder.evolution.operators.direct import first_order, zero_order
 from promptbreeder.evolution.operators.distribution import eda, eda_rank, lineage
 from promptbreeder.evolution.operators.hypermutation import first_order_hyper, zero_order_hyper
 from promptbreeder.evolution.operators.lamarck import lamarck
-from promptbreeder.evolution.operators.modelfree import MOVES, as_operator, made_new
-from promptbreeder.evolution.population import Population
+from promptbreeder.evolution.operators.modelfree import MOVES, as_operator, renewed
+from promptbreeder.evolution.population import Population, child_of
 
 Operator = Callable[[Unit, Population, Context], Step[Unit]]
 OPERATORS: dict[str, Operator] = {
@@ -42,8 +42,6 @@ def mutated(name: str, unit: Unit, population: Population, context: Context) -> 
     if name not in OPERATORS:
         raise InvalidInput(f"no operator is called {name!r}; take some of {', '.join(OPERATORS)}")
     child = yield from OPERATORS[name](unit, population, context)
-    made = made_new(child, (unit, *population), context)
-    # Credit and lineage stay with the operator and the winner, also where a model-free move had to step in.
-    label = child.operator if made is child else f"{name}+{made.operator}"
-    parents = (unit.prompt.content_hash,) if child is unit else child.parents
-    return made.model_copy(update={"operator": label, "parents": parents, "score": None})
+    if child is unit:
+        child = child_of(unit, name, unit.prompt)
+    return renewed(child, (unit, *population), context).model_copy(update={"score": None})

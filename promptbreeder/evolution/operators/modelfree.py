@@ -1,6 +1,6 @@
 """The operators that need no writer, and how they step in when a writer has failed."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from promptbreeder.evolution.asking import Step
 from promptbreeder.evolution.asks import Unit
@@ -42,3 +42,19 @@ def made_new(unit: Unit, population: Population, context: Context) -> Unit:
             return moved
         moved = MOVES[context.rng.choice(list(MOVES))](unit, population, context)
     return moved
+
+
+def renewed(child: Unit, population: Population, context: Context) -> Unit:
+    """Return `child`, moved as in `made_new`; credit and lineage stay with what made it, the move adds its name."""
+    made = made_new(child, population, context)
+    if made is child:
+        return child
+    return made.model_copy(update={"operator": f"{child.operator}+{made.operator}", "parents": child.parents})
+
+
+def all_renewed(children: Sequence[Unit], population: Population, context: Context) -> Population:
+    """Return `children`, each `renewed` against the population and those before it."""
+    new: list[Unit] = []
+    for child in children:
+        new.append(renewed(child, (*population, *new), context))
+    return tuple(new)

@@ -2,27 +2,25 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from random import Random
+from typing import Generic, TypeVar
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.evolution.asks import Strategy, Task
+from promptbreeder.evolution.base_profile import BaseProfile
+from promptbreeder.evolution.evoprompt_profiles import DE_PROFILES, GA_PROFILES, EvoPromptProfile
+from promptbreeder.evolution.opro_profiles import OPRO_PROFILES, OproProfile
 from promptbreeder.evolution.profiles import PROFILES, Profile
+from promptbreeder.evolution.strategies.evoprompt_de import evoprompt_de
+from promptbreeder.evolution.strategies.evoprompt_ga import evoprompt_ga
+from promptbreeder.evolution.strategies.opro import opro
 from promptbreeder.evolution.strategies.promptbreeder import promptbreeder
+from promptbreeder.evolution.strategies.seeded import Begin, seeded
 
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A strategy function, its profiles, and the one taken when none is named."""
-
-    run: Callable[[Task, Random, Profile], Strategy]
-    default_profile: str
-    profiles: dict[str, Profile]
-
-
-STRATEGIES: dict[str, Entry] = {
-    "auto": Entry(promptbreeder, "smollm2", PROFILES),
-    "promptbreeder": Entry(promptbreeder, "smollm2", PROFILES),
-}
+P = TypeVar("P", bound=BaseProfile)
+_SEEDING_SHARE = 3
+"""The strategy that seeds another gets one of so many generations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,29 +29,78 @@ class Chosen:
 
     name: str
     profile_name: str
-    run: Callable[[Task, Random, Profile], Strategy]
-    profile: Profile
+    profile: BaseProfile
+    room: int
+    """How many given prompts the first population takes."""
+    begin: Begin
+    """Makes the generator, to be driven."""
 
-    def begin(self, task: Task, rng: Random) -> Strategy:
-        """Return the generator, to be driven."""
-        return self.run(task, rng, self.profile)
+
+@dataclass(frozen=True, slots=True)
+class Entry(Generic[P]):
+    """A strategy function, its profiles, and the one taken when none is named."""
+
+    run: Callable[[Task, Random, P], Strategy]
+    default_profile: str
+    profiles: dict[str, P]
+
+    def chosen(self, name: str, profile_name: str, generations: int | None, population: int | None) -> Chosen:
+        """Return the strategy with one of its profiles, of which the numbers given are replaced."""
+        profile = self.profiles[profile_name]
+        if generations is not None:
+            profile = replace(profile, generations=generations)
+        if population is not None:
+            profile = profile.resized(population)
+
+        def begin(task: Task, rng: Random) -> Strategy:
+            return self.run(task, rng, profile)
+
+        return Chosen(name, profile_name, profile, profile.room, begin)
 
 
-def choose(name: str, profile: str | None, *, generations: int | None, population: int | None) -> Chosen:
+STRATEGIES: dict[str, Entry[Profile] | Entry[EvoPromptProfile] | Entry[OproProfile]] = {
+    "auto": Entry(promptbreeder, "smollm2", PROFILES),
+    "promptbreeder": Entry(promptbreeder, "smollm2", PROFILES),
+    "evoprompt-ga": Entry(evoprompt_ga, "smollm2", GA_PROFILES),
+    "evoprompt-de": Entry(evoprompt_de, "smollm2", DE_PROFILES),
+    "opro": Entry(opro, "smollm2", OPRO_PROFILES),
+}
+
+
+def choose(
+    name: str, profile: str | None, *, generations: int | None, population: int | None, seed_with: str | None = None
+) -> Chosen:
     """Return the named strategy; `generations` and `population` replace the profile's numbers where given.
 
+    With `seed_with`, that strategy gets a third of the generations, in its profile of the same name or else its
+    default, and what it finds is the first population of the named one, which gets the others.
+
     Raises:
-        InvalidInput: if the strategy or the profile is unknown.
+        InvalidInput: if a strategy or the profile is unknown, or the population is none that the strategy can have.
     """
+    entry = _entry(name)
+    profile_name = profile or entry.default_profile
+    if profile_name not in entry.profiles:
+        raise InvalidInput(f"{name} has no profile {profile_name[:64]!r}; take one of {', '.join(entry.profiles)}")
+    then = entry.chosen(name, profile_name, generations, population)
+    if seed_with is None:
+        return then
+    if seed_with == name:
+        raise InvalidInput(f"seed_with names {name} itself; give another strategy, or leave it out")
+    seeding = _entry(seed_with)
+    share = max(1, then.profile.generations // _SEEDING_SHARE)
+    first = seeding.chosen(
+        seed_with, profile_name if profile_name in seeding.profiles else seeding.default_profile, share, None
+    )
+    then = entry.chosen(name, profile_name, max(1, then.profile.generations - share), population)
+    # The second strategy's start counts as a generation too.
+    total = share + 1 + then.profile.generations
+    begin = partial(seeded, first=first.begin, then=then.begin, room=then.room, total=total)
+    return replace(then, room=first.room, begin=begin)
+
+
+def _entry(name: str) -> Entry[Profile] | Entry[EvoPromptProfile] | Entry[OproProfile]:
     entry = STRATEGIES.get(name)
     if entry is None:
         raise InvalidInput(f"no strategy is called {name[:64]!r}; take one of {', '.join(STRATEGIES)}")
-    profile_name = profile or entry.default_profile
-    chosen = entry.profiles.get(profile_name)
-    if chosen is None:
-        raise InvalidInput(f"{name} has no profile {profile_name[:64]!r}; take one of {', '.join(entry.profiles)}")
-    if generations is not None:
-        chosen = replace(chosen, generations=generations)
-    if population is not None:
-        chosen = replace(chosen, population=population, survivors=min(chosen.survivors, population))
-    return Chosen(name, profile_name, entry.run, chosen)
+    return entry

@@ -9,8 +9,14 @@ from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, show, 
 
 @click.command()
 @click.argument("skill")
-@click.option("--strategy", default="auto", show_default=True)
-@click.option("--profile", help="smollm2, paper-small or paper.")
+@click.option(
+    "--strategy",
+    default="auto",
+    show_default=True,
+    help="auto, promptbreeder, evoprompt-ga, evoprompt-de or opro.",
+)
+@click.option("--profile", help="smollm2, paper, or paper-small (auto and promptbreeder).")
+@click.option("--seed-with", help="Strategy that goes first and makes the first population.")
 @click.option("--generations", type=int)
 @click.option("--population", type=int)
 @click.option("--budget-tokens", type=int, default=DEFAULT_BUDGET_TOKENS, show_default=True)

@@ -1,0 +1,61 @@
+"""Strategies by name, with their profiles and the numbers that replace a profile's."""
+
+from random import Random
+
+import pytest
+
+from promptbreeder.errors import InvalidInput
+from promptbreeder.evolution.asks import Task
+from promptbreeder.evolution.profiles import Profile
+from promptbreeder.evolution.strategies import STRATEGIES, choose
+
+NAMES = ("auto", "promptbreeder", "evoprompt-ga", "evoprompt-de", "opro")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_strategy_has_a_small_profile_by_default_and_the_papers(name: str, task: Task) -> None:
+    """Both begin with an ask."""
+    assert choose(name, None, generations=None, population=None).profile_name == "smollm2"
+    for profile in ("smollm2", "paper"):
+        chosen = choose(name, profile, generations=3, population=None)
+        assert chosen.profile.generations == 3
+        assert chosen.room == chosen.profile.room >= 5
+        next(chosen.begin(task, Random(1)))
+
+
+def test_auto_is_promptbreeder_and_comes_first() -> None:
+    """The default needs no decision."""
+    assert tuple(STRATEGIES) == NAMES
+    assert STRATEGIES["auto"] == STRATEGIES["promptbreeder"]
+
+
+def test_a_smaller_population_has_no_more_survivors() -> None:
+    """PromptBreeder's two numbers go together."""
+    profile = choose("auto", None, generations=None, population=4).profile
+    assert isinstance(profile, Profile)
+    assert (profile.population, profile.survivors) == (4, 4)
+
+
+def test_a_population_gives_room_for_as_many_prompts() -> None:
+    """What is given beyond that waits for the next generation."""
+    for name in NAMES[:4]:
+        assert choose(name, None, generations=None, population=7).room == 7
+
+
+def test_numbers_without_a_meaning_are_refused() -> None:
+    """With what to do instead."""
+    with pytest.raises(InvalidInput, match=r"opro has no population.*leave population out"):
+        choose("opro", None, generations=None, population=5)
+    with pytest.raises(InvalidInput, match="at least 3, not 2"):
+        choose("evoprompt-de", None, generations=None, population=2)
+    assert choose("evoprompt-ga", None, generations=None, population=2).room == 2
+
+
+def test_mistakes_list_the_choices() -> None:
+    """A typing error says what exists."""
+    with pytest.raises(InvalidInput, match=", ".join(NAMES)):
+        choose("promtbreeder", None, generations=None, population=None)
+    with pytest.raises(InvalidInput, match="auto has no profile 'papre'; take one of smollm2, paper, paper-small"):
+        choose("auto", "papre", generations=None, population=None)
+    with pytest.raises(InvalidInput, match=r"opro has no profile 'paper-small'; take one of smollm2, paper$"):
+        choose("opro", "paper-small", generations=None, population=None)
