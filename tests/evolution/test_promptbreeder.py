@@ -202,7 +202,7 @@ def test_tiny_tasks_run_to_the_end(
 
 def test_strategies_and_profiles_are_found_by_name_and_mistakes_list_the_choices(task: Task) -> None:
     """`auto` is there; a typing error says what exists."""
-    assert list(STRATEGIES) == ["auto", "promptbreeder"]
+    assert list(STRATEGIES) == ["auto", "promptbreeder", "edits"]
     assert list(PROFILES) == ["smollm2", "paper", "paper-small"]
     chosen = choose("auto", None, generations=3, population=6)
     assert (chosen.profile_name, chosen.profile.generations, chosen.profile.survivors) == ("smollm2", 3, 6)

@@ -25,7 +25,7 @@ def register(server: MCPServer[Service]) -> None:
 async def evolve_prompt(
     ctx: Ctx,
     skill: SkillName,
-    strategy: Annotated[str, Field(max_length=64, description="auto or promptbreeder")] = "auto",
+    strategy: Annotated[str, Field(max_length=64, description="auto, promptbreeder or edits")] = "auto",
     profile: Annotated[str | None, Field(max_length=64, description="smollm2, paper or paper-small")] = None,
     generations: Annotated[int | None, Field(ge=1, le=200)] = None,
     population: Annotated[int | None, Field(ge=2, le=100)] = None,

@@ -1,12 +1,14 @@
 """The strategies by name, each with its profiles."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from random import Random
+from typing import Any
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.evolution.asks import Strategy, Task
-from promptbreeder.evolution.profiles import PROFILES, Profile
+from promptbreeder.evolution.profiles import PROFILES
+from promptbreeder.evolution.strategies.edits import EDITS_PROFILES, edits
 from promptbreeder.evolution.strategies.promptbreeder import promptbreeder
 
 
@@ -14,14 +16,16 @@ from promptbreeder.evolution.strategies.promptbreeder import promptbreeder
 class Entry:
     """A strategy function, its profiles, and the one taken when none is named."""
 
-    run: Callable[[Task, Random, Profile], Strategy]
+    run: Callable[[Task, Random, Any], Strategy]
     default_profile: str
-    profiles: dict[str, Profile]
+    profiles: Mapping[str, Any]
+    """Dataclasses of the strategy's own, all with `population`, `survivors` and `generations`."""
 
 
 STRATEGIES: dict[str, Entry] = {
     "auto": Entry(promptbreeder, "smollm2", PROFILES),
     "promptbreeder": Entry(promptbreeder, "smollm2", PROFILES),
+    "edits": Entry(edits, "smollm2", EDITS_PROFILES),
 }
 
 
@@ -31,8 +35,8 @@ class Chosen:
 
     name: str
     profile_name: str
-    run: Callable[[Task, Random, Profile], Strategy]
-    profile: Profile
+    run: Callable[[Task, Random, Any], Strategy]
+    profile: Any
 
     def begin(self, task: Task, rng: Random) -> Strategy:
         """Return the generator, to be driven."""
