@@ -6,10 +6,29 @@ from typing import Self
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BaseProfile(ABC):
-    """Parameters that operators and measuring read; how each is used is said where it is used."""
+class RunProfile(ABC):
+    """What a run's caller may replace."""
 
     generations: int
+
+    @property
+    @abstractmethod
+    def room(self) -> int:
+        """How many given prompts the first population takes."""
+
+    @abstractmethod
+    def resized(self, population: int) -> Self:
+        """Return this profile with another size of population.
+
+        Raises:
+            InvalidInput: if the strategy cannot work with that.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseProfile(RunProfile):
+    """Parameters that operators and measuring read; how each is used is said where it is used."""
+
     batch_blocks: int | None
     """Blocks in a generation's batch; None for the whole search split."""
     deepened: int = 0
@@ -41,16 +60,3 @@ class BaseProfile(ABC):
     max_mutation_prompt_words: int = 150
     listed: int = 20
     """Task-prompts that a list in a request shows at most."""
-
-    @property
-    @abstractmethod
-    def room(self) -> int:
-        """How many given prompts the first population takes."""
-
-    @abstractmethod
-    def resized(self, population: int) -> Self:
-        """Return this profile with another size of population.
-
-        Raises:
-            InvalidInput: if the strategy cannot work with that.
-        """

@@ -16,7 +16,7 @@ from promptbreeder.evaluation.metrics import METRICS_VERSION
 from promptbreeder.prompt import Prompt
 from promptbreeder.skill import Skill
 
-ENGINE_VERSION: Final = 1
+ENGINE_VERSION: Final = 2
 """Bumped when strategy, race or runner code changes its asks or answers."""
 BLOCK_SIZE: Final = 16
 """Items that are measured together; small enough to stop early, large enough to fill a batch."""

@@ -9,7 +9,7 @@ from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.profiles import Profile
 from promptbreeder.evolution.strategies import STRATEGIES, choose
 
-NAMES = ("auto", "promptbreeder", "evoprompt-ga", "evoprompt-de", "opro")
+NAMES = ("auto", "promptbreeder", "evoprompt-ga", "evoprompt-de", "opro", "edits")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -32,16 +32,59 @@ def edit_demonstrations(unit: Unit, population: Population, context: Context) ->
     if move == "draw":
         shots = list(draw(context.task, rng.choice(even_sizes(context.task, context.profile.context_size)), rng))
     elif move == "add":
-        shots.insert(rng.randint(0, len(shots)), fresh[0])
+        shots = list(added(shots, fresh[0], rng))
     elif move == "replace":
-        gone = shots.pop(rng.randrange(len(shots)))
-        same = draw(context.task, 1, rng, shown=[*shots, gone], output=gone.output)
-        shots.insert(rng.randint(0, len(shots)), (same or fresh)[0])
+        shots = list(replaced(shots, context.task, rng, otherwise=fresh))
     elif move == "drop":
-        shots.pop(rng.randrange(len(shots)))
+        shots = list(dropped(shots, rng))
     else:
-        rng.shuffle(shots)
+        shots = list(permuted(shots, rng))
     return child_of(unit, "demonstrations", unit.prompt.but(demonstrations=tuple(shots)))
+
+
+def added(shots: Sequence[Demonstration], new: Demonstration, rng: Random) -> tuple[Demonstration, ...]:
+    """Return the list with `new` at a random place."""
+    place = rng.randint(0, len(shots))
+    return (*shots[:place], new, *shots[place:])
+
+
+def dropped(shots: Sequence[Demonstration], rng: Random) -> tuple[Demonstration, ...]:
+    """Return the list without a random one."""
+    place = rng.randrange(len(shots))
+    return (*shots[:place], *shots[place + 1 :])
+
+
+def permuted(shots: Sequence[Demonstration], rng: Random) -> tuple[Demonstration, ...]:
+    """Return the same demonstrations in a random order."""
+    mixed = list(shots)
+    rng.shuffle(mixed)
+    return tuple(mixed)
+
+
+def replaced(
+    shots: Sequence[Demonstration], task: Task, rng: Random, *, otherwise: Sequence[Demonstration] = ()
+) -> tuple[Demonstration, ...]:
+    """Return the list with a random one exchanged for a new one of the same answer, else for one of `otherwise`."""
+    place = rng.randrange(len(shots))
+    gone, rest = shots[place], (*shots[:place], *shots[place + 1 :])
+    new = draw(task, 1, rng, shown=shots, output=gone.output) or otherwise
+    return added(rest, new[0], rng) if new else tuple(shots)
+
+
+def few_shot(task: Task, count: int, rng: Random, *, first: Sequence[Demonstration] = ()) -> tuple[Demonstration, ...]:
+    """Return up to `count` demonstrations as `draw` gives them, those of `first` before all others.
+
+    Turns a zero-shot prompt into a few-shot one; `first` are the examples that the zero-shot prompt gets wrong.
+    """
+    inputs = [shot.input for shot in first]
+    hard_only = task.model_copy(update={"train": tuple(e for e in task.train if e.input in inputs)})
+    # No more of a label than its share: what is often wrong is often of one label, and a list full of it is biased.
+    share = max(1, count // len(task.labels)) if task.labels else count
+    hard: list[Demonstration] = []
+    for shot in draw(hard_only, count, rng):
+        if not task.labels or sum(other.output == shot.output for other in hard) < share:
+            hard.append(shot)
+    return permuted((*hard, *draw(task, count - len(hard), rng, shown=hard)), rng)
 
 
 def even_sizes(task: Task, most: int) -> tuple[int, ...]:

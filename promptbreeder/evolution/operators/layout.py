@@ -6,7 +6,7 @@ from typing import Any
 from promptbreeder.evolution.asks import Task, Unit
 from promptbreeder.evolution.context import Context
 from promptbreeder.evolution.population import Population, child_of
-from promptbreeder.prompt import Decoding, Format
+from promptbreeder.prompt import Decoding, Format, Prompt
 
 INPUT_NAMES = ("", "Text", "Input", "Question")
 LABEL_NAMES = ("", "Answer", "Label", "Category")
@@ -17,12 +17,7 @@ SEPARATORS = (": ", " = ", " -> ", ":\n")
 def change_layout(unit: Unit, population: Population, context: Context) -> Unit:
     """Change one feature of the format."""
     del population
-    choices = _features(context.task)
-    # Inline demonstrations and separators make a difference only where there is something to lay out.
-    if not unit.prompt.demonstrations:
-        del choices["demonstrations"]
-    if not (unit.prompt.format.input_name or unit.prompt.format.output_name):
-        del choices["separator"]
+    choices = visible(unit.prompt, context.task)
     feature = context.rng.choice(list(choices))
     now = getattr(unit.prompt.format, feature)
     changed = context.rng.choice([value for value in choices[feature] if value != now])
@@ -41,11 +36,22 @@ def change_decoding(unit: Unit, population: Population, context: Context) -> Uni
 
 def random_format(task: Task, rng: Random) -> Format:
     """Return a format with every feature drawn; demonstrations stay turns, which small models follow better."""
-    drawn = {feature: rng.choice(values) for feature, values in _features(task).items()}
+    drawn = {feature: rng.choice(values) for feature, values in features(task).items()}
     return Format.model_validate({**drawn, "demonstrations": "turns", "separator": ": "})
 
 
-def _features(task: Task) -> dict[str, tuple[Any, ...]]:
+def visible(prompt: Prompt, task: Task) -> dict[str, tuple[Any, ...]]:
+    """Return the features whose change the executor would see: without demonstrations or names some lay out nothing."""
+    choices = features(task)
+    if not prompt.demonstrations:
+        del choices["demonstrations"]
+    if not (prompt.format.input_name or prompt.format.output_name):
+        del choices["separator"]
+    return choices
+
+
+def features(task: Task) -> dict[str, tuple[Any, ...]]:
+    """Return the values that each feature of a format is drawn from."""
     return {
         "place": ("system", "user"),
         "demonstrations": ("turns", "inline"),

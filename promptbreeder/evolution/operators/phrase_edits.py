@@ -1,13 +1,18 @@
-"""Edits of the task-prompt's phrases that need no writer (after GrIPS, arXiv 2203.07281)."""
+"""Edits of the task-prompt's phrases that need no writer (after GrIPS, arXiv 2203.07281).
+
+GrIPS' fourth edit, paraphrase, needs a model and is left out. Each edit is a function of a text; where there is nothing
+to edit it returns the text as it is.
+"""
+
+from collections.abc import Sequence
+from random import Random
 
 from promptbreeder.evolution.asks import Task, Unit
 from promptbreeder.evolution.context import Context
-from promptbreeder.evolution.phrases import PLACEHOLDER, join, split
+from promptbreeder.evolution.operators.constraints import FREE_CONSTRAINTS, LABEL_CONSTRAINTS, with_sentence
+from promptbreeder.evolution.phrases import PLACEHOLDER, Segment, movable, segments, split, whole
 from promptbreeder.evolution.population import Population, Slot, child_of, slots, task_prompt
-
-LABEL_CONSTRAINTS = ("Answer with one word only.", "Reply with the label and nothing else.", "Do not explain.")
-FREE_CONSTRAINTS = ("Reply with the answer and nothing else.", "Do not explain.", "Keep the answer short.")
-"""Sentences that pin the form of the reply, where tiny executors fail first."""
+from promptbreeder.evolution.similarity import is_near
 
 
 def edit_phrases(unit: Unit, population: Population, context: Context) -> Unit:
@@ -20,44 +25,119 @@ def edit_phrases(unit: Unit, population: Population, context: Context) -> Unit:
     return child_of(unit, "phrases", unit.prompt.but(**changes))
 
 
-def with_labels_last(instruction: str, task: Task) -> str:
-    """Return `instruction` with one sentence that lists the labels, at its end: what was read last weighs most."""
-    listed = f"Answer with one of: {', '.join(task.labels)}."
-    return f"{instruction.replace(listed, '').strip()} {listed}".strip()
+def delete_phrase(text: str, rng: Random) -> str:
+    """Return `text` without one of its phrases, never without all."""
+    row = segments(text)
+    return without(row, (rng.choice(movable(row)),)) if len(row) > 1 and movable(row) else text
+
+
+def swap_phrases(text: str, rng: Random) -> str:
+    """Return `text` with two phrases in each other's place."""
+    row = list(segments(text))
+    if len(movable(row)) < 2:  # noqa: PLR2004  a swap needs two
+        return text
+    one, other = rng.sample(movable(row), 2)
+    row[one], row[other] = row[one]._replace(text=row[other].text), row[other]._replace(text=row[one].text)
+    return whole(row)
+
+
+def duplicate_phrase(text: str, rng: Random) -> str:
+    """Return `text` with one of its phrases once more at the end: what was read last weighs most."""
+    row = segments(text)
+    return whole((*row, Segment(row[rng.choice(movable(row))].text, ""))) if movable(row) else text
+
+
+def add_phrase(text: str, stock: Sequence[str], rng: Random) -> str:
+    """Return `text` with a phrase of `stock` that it lacks, at a random place.
+
+    GrIPS adds what earlier edits have deleted; so `stock` holds the texts that the search started from.
+    """
+    row = segments(text)
+    said = [segment.text for segment in row]
+    # The parts of a template are fields, which say nothing elsewhere.
+    phrases = [phrase for source in stock if not PLACEHOLDER.search(source) for phrase in split(source)]
+    lacking = [phrase for phrase in dict.fromkeys(phrases) if not is_near(phrase, said)]
+    if not lacking:
+        return text
+    place = rng.randint(0, len(row))
+    return whole((*row[:place], Segment(rng.choice(lacking), " "), *row[place:]))
+
+
+def say_twice(text: str) -> str:
+    """Return the instruction said twice; a template stays as it is, since it has one place for the item."""
+    return text if PLACEHOLDER.search(text) or not text.strip() else f"{text}\n\n{text}"
+
+
+def with_labels_last(instruction: str, task: Task, labels: Sequence[str] = ()) -> str:
+    """Return `instruction` with one sentence that lists the labels, at its end: what was read last weighs most.
+
+    `labels` gives another order than the task's; an earlier list, in whichever order, is taken out.
+    """
+    text = instruction
+    for listed in _label_lists(instruction, task):
+        text = text.replace(listed, "")
+    space = "\n" if "\n" in text.strip() else " "
+    return f"{text.strip()}{space}{_LISTED}{', '.join(labels or task.labels)}.".strip()
+
+
+def listed_labels(instruction: str, task: Task) -> tuple[str, ...]:
+    """Return the labels in the order in which the instruction's list has them; nothing where there is no list."""
+    for listed in _label_lists(instruction, task):
+        inside = f", {listed.removeprefix(_LISTED).removesuffix('.')},"
+        return tuple(sorted(task.labels, key=lambda label: inside.index(f", {label},")))
+    return ()
+
+
+def without(row: Sequence[Segment], places: Sequence[int]) -> str:
+    """Return the text of `row` without the segments at `places`; nothing else changes."""
+    return whole([segment for place, segment in enumerate(row) if place not in places])
+
+
+_LISTED = "Answer with one of: "
+
+
+def _label_lists(instruction: str, task: Task) -> list[str]:
+    """Return the sentences in `instruction` that list all labels, as they stand there."""
+    found = []
+    length = len(_LISTED) + len(", ".join(task.labels)) + 1
+    start = instruction.find(_LISTED)
+    while start != -1:
+        listed = instruction[start : start + length]
+        inside = f", {listed.removeprefix(_LISTED).removesuffix('.')},"
+        if listed.endswith(".") and all(f", {label}," in inside for label in task.labels):
+            found.append(listed)
+        start = instruction.find(_LISTED, start + 1)
+    return found
 
 
 def _edited(text: str, slot: Slot, context: Context) -> str:
     task, rng = context.task, context.rng
-    phrases = split(text)
-    # A phrase that marks the item's place is left alone: twice or not at all, the template would be broken.
-    movable = [index for index, phrase in enumerate(phrases) if not PLACEHOLDER.search(phrase)]
+    row = segments(text)
+    places = movable(row)
     moves = ["add"]
-    if len(movable) > 1:
+    if len(places) > 1:
         moves += ["delete", "swap"]
-    if movable:
+    if places:
         moves += ["duplicate"]
     if task.labels and slot == "instruction":
         moves += ["labels", "labels"]
-    if movable and len(movable) == len(phrases):
+    if places and len(places) == len(row):
         moves += ["repeat"]
-    edited = _moved(rng.choice(moves), text, phrases, movable, context)
+    edited = _moved(rng.choice(moves), text, context)
     return edited if edited.strip() and len(edited) <= task.max_instruction_characters else text
 
 
-def _moved(move: str, text: str, phrases: tuple[str, ...], movable: list[int], context: Context) -> str:
-    row, rng = list(phrases), context.rng
+def _moved(move: str, text: str, context: Context) -> str:
+    rng = context.rng
     if move == "labels":
         return with_labels_last(text, context.task)
     if move == "repeat":
-        return f"{text}\n\n{text}"
+        return say_twice(text)
     if move == "delete":
-        del row[rng.choice(movable)]
-    elif move == "swap":
-        one, other = rng.sample(movable, 2)
-        row[one], row[other] = row[other], row[one]
-    elif move == "duplicate":
-        row.append(row[rng.choice(movable)])
-    else:
-        constraints = LABEL_CONSTRAINTS if context.task.labels else FREE_CONSTRAINTS
-        row.append(rng.choice([constraint for constraint in constraints if constraint not in text] or constraints))
-    return join(tuple(row))
+        return delete_phrase(text, rng)
+    if move == "swap":
+        return swap_phrases(text, rng)
+    if move == "duplicate":
+        return duplicate_phrase(text, rng)
+    constraints = LABEL_CONSTRAINTS if context.task.labels else FREE_CONSTRAINTS
+    return with_sentence(text, rng.choice([known for known in constraints if known not in text] or constraints))

@@ -8,17 +8,18 @@ from typing import Generic, TypeVar
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.evolution.asks import Strategy, Task
-from promptbreeder.evolution.base_profile import BaseProfile
+from promptbreeder.evolution.base_profile import RunProfile
 from promptbreeder.evolution.evoprompt_profiles import DE_PROFILES, GA_PROFILES, EvoPromptProfile
 from promptbreeder.evolution.opro_profiles import OPRO_PROFILES, OproProfile
 from promptbreeder.evolution.profiles import PROFILES, Profile
+from promptbreeder.evolution.strategies.edits import EDITS_PROFILES, EditsProfile, edits
 from promptbreeder.evolution.strategies.evoprompt_de import evoprompt_de
 from promptbreeder.evolution.strategies.evoprompt_ga import evoprompt_ga
 from promptbreeder.evolution.strategies.opro import opro
 from promptbreeder.evolution.strategies.promptbreeder import promptbreeder
 from promptbreeder.evolution.strategies.seeded import Begin, seeded
 
-P = TypeVar("P", bound=BaseProfile)
+P = TypeVar("P", bound=RunProfile)
 _SEEDING_SHARE = 3
 """The strategy that seeds another gets one of so many generations."""
 
@@ -29,7 +30,7 @@ class Chosen:
 
     name: str
     profile_name: str
-    profile: BaseProfile
+    profile: RunProfile
     room: int
     """How many given prompts the first population takes."""
     begin: Begin
@@ -58,12 +59,14 @@ class Entry(Generic[P]):
         return Chosen(name, profile_name, profile, profile.room, begin)
 
 
-STRATEGIES: dict[str, Entry[Profile] | Entry[EvoPromptProfile] | Entry[OproProfile]] = {
+AnyEntry = Entry[Profile] | Entry[EvoPromptProfile] | Entry[OproProfile] | Entry[EditsProfile]
+STRATEGIES: dict[str, AnyEntry] = {
     "auto": Entry(promptbreeder, "smollm2", PROFILES),
     "promptbreeder": Entry(promptbreeder, "smollm2", PROFILES),
     "evoprompt-ga": Entry(evoprompt_ga, "smollm2", GA_PROFILES),
     "evoprompt-de": Entry(evoprompt_de, "smollm2", DE_PROFILES),
     "opro": Entry(opro, "smollm2", OPRO_PROFILES),
+    "edits": Entry(edits, "smollm2", EDITS_PROFILES),
 }
 
 
@@ -99,7 +102,7 @@ def choose(
     return replace(then, room=first.room, begin=begin)
 
 
-def _entry(name: str) -> Entry[Profile] | Entry[EvoPromptProfile] | Entry[OproProfile]:
+def _entry(name: str) -> AnyEntry:
     entry = STRATEGIES.get(name)
     if entry is None:
         raise InvalidInput(f"no strategy is called {name[:64]!r}; take one of {', '.join(STRATEGIES)}")

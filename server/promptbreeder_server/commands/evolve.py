@@ -13,9 +13,9 @@ from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, show, 
     "--strategy",
     default="auto",
     show_default=True,
-    help="auto, promptbreeder, evoprompt-ga, evoprompt-de or opro.",
+    help="auto, promptbreeder, evoprompt-ga, evoprompt-de, opro or edits.",
 )
-@click.option("--profile", help="smollm2, paper, or paper-small (auto and promptbreeder).")
+@click.option("--profile", help="smollm2 or paper; also paper-small (auto, promptbreeder), thorough (edits).")
 @click.option("--seed-with", help="Strategy that goes first and makes the first population.")
 @click.option("--generations", type=int)
 @click.option("--population", type=int)
