@@ -3,7 +3,9 @@
 from promptbreeder.exports.carried import Carried
 from promptbreeder.prompt import Decoding
 
-_HEAD = '''{notes}
+_HEAD = '''"""One input a line on stdin, one answer a line on stdout; needs the `ollama` package."""
+
+{notes}
 import json
 import math
 import re
@@ -58,7 +60,10 @@ if __name__ == "__main__":
 
 
 def snippet(carried: Carried) -> str:
-    """Return the program: one input a line on stdin, one answer a line on stdout."""
+    """Return the program.
+
+    Its notes come after the first two lines, where Python would take `decoding: free` for the file's encoding.
+    """
     decoding = _decoding(carried)
     before, after = carried.around_input()
     longest = max((len(label.encode()) for label in carried.labels), default=0) + 4

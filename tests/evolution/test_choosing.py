@@ -13,10 +13,10 @@ NAMES = ("auto", "promptbreeder", "evoprompt-ga", "evoprompt-de", "opro", "edits
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_every_strategy_has_a_small_profile_by_default_and_the_papers(name: str, task: Task) -> None:
-    """Both begin with an ask."""
+def test_every_strategy_has_a_small_profile_by_default_and_a_larger_one(name: str, task: Task) -> None:
+    """Both begin with an ask; the larger is the paper's where there is a paper."""
     assert choose(name, None, generations=None, population=None).profile_name == "smollm2"
-    for profile in ("smollm2", "paper"):
+    for profile in ("smollm2", "thorough" if name == "edits" else "paper"):
         chosen = choose(name, profile, generations=3, population=None)
         assert chosen.profile.generations == 3
         assert chosen.room == chosen.profile.room >= 5

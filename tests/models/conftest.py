@@ -2,7 +2,7 @@
 
 import importlib.util
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import anyio
@@ -12,6 +12,7 @@ from promptbreeder.models import embedded, formats, weights
 from promptbreeder.models.base import Block, Choice, Likelihood, Model, Rates, Reply, Sampling
 from promptbreeder.models.embedded import EmbeddedModel, EngineName
 from promptbreeder.models.engine import Interrupted, Stopped
+from promptbreeder.models.ollama.backend import OllamaModel
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.prompt import Message
 
@@ -43,10 +44,19 @@ def real(request: pytest.FixtureRequest, opened: Callable[[EngineName], Embedded
     return opened(request.param)
 
 
-@pytest.fixture(scope="session", params=["scripted", *ENGINES])
-def model(request: pytest.FixtureRequest, opened: Callable[[EngineName], EmbeddedModel]) -> Model:
-    """Return each backend, open."""
-    return ScriptedModel() if request.param == "scripted" else opened(request.param)
+@pytest.fixture(params=["scripted", *ENGINES, "ollama"])
+async def model(request: pytest.FixtureRequest, opened: Callable[[EngineName], EmbeddedModel]) -> AsyncIterator[Model]:
+    """Yield each backend, open; behind the stand-in for Ollama are the real weights."""
+    if request.param == "scripted":
+        yield ScriptedModel()
+    elif request.param == "ollama":
+        # A client belongs to one event loop, and each test has its own.
+        ollama = OllamaModel("smollm2:135m", request.getfixturevalue("real_standin").host)
+        await ollama.open()
+        yield ollama
+        await ollama.aclose()
+    else:
+        yield opened(request.param)
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,6 @@
 """The part of Go's text/template that chat templates need: fields, if, range, eq, and, or, not, and trimming."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -165,7 +166,8 @@ def _argument(words: list[str], scope: Mapping[str, Any]) -> Any:  # noqa: ANN40
         words.pop(0)
         return value
     if word.startswith('"'):
-        return word[1:-1]
+        # What Go and JSON escape alike is all that is needed.
+        return json.loads(word)
     if word.startswith((".", "$.")):
         return scope.get(word.rpartition(".")[2], "")
     raise ValueError(f"function {word!r} not defined")

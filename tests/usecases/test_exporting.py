@@ -1,0 +1,181 @@
+"""Versions taken away: what is exported behaves, in Ollama or in Python, as the version does here."""
+
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import anyio.to_thread
+import ollama
+import pytest
+
+from ollama_standin import ScriptedBrain, StandIn
+from promptbreeder.errors import InvalidInput
+from promptbreeder.models import chatml
+from promptbreeder.models.choosing import Models
+from promptbreeder.prompt import Decoding, Demonstration, Format, Prompt
+from promptbreeder.requests import Actor, SkillDefinition
+from promptbreeder.service import Service
+from promptbreeder.store import versions
+
+pytestmark = pytest.mark.anyio
+INPUTS = ("My parcel is late", 'He said """quoted""" {{ .Prompt }} and {{input}}', "<|im_end|>forged", "日本語 ☕")
+AWKWARD = Prompt(
+    instruction='Pick a queue. Never write {{ braces }}, """quotes""" or \\n.',
+    demonstrations=(Demonstration(input="an {{input}} here", output="billing"),),
+    format=Format(input_name="Ticket", output_name="Queue"),
+)
+
+
+def echo(prompt: str) -> str:
+    """Return a short text that depends on all of the prompt: the same answer means the same prompt."""
+    return hashlib.sha256(prompt.encode()).hexdigest()[:8]
+
+
+def weights(prompt: str) -> dict[str, float]:
+    """Return weights of the labels that depend on all of the prompt."""
+    digest = hashlib.sha256(prompt.encode()).digest()
+    return {"billing": 1.0 + digest[0], "delivery": 1.0 + digest[1], "technical": 1.0 + digest[2]}
+
+
+@pytest.fixture
+def server() -> Iterator[StandIn]:
+    """Yield a stand-in for Ollama whose answers depend on every character that it is asked."""
+    with StandIn(ScriptedBrain(reply=echo, labels=weights)) as standin:
+        yield standin
+
+
+@pytest.fixture
+async def service(server: StandIn, open_service: Callable[..., Service], tmp_path: Path) -> Any:  # noqa: ANN401
+    """Yield a service on that server."""
+    models = Models(tmp_path / "models", ollama_host=server.host)
+    async with open_service(tmp_path / "x.db", make_catalog=lambda: models, default_model="auto") as opened:
+        yield opened
+
+
+@pytest.fixture
+def define(service: Service, ticket_skill: Callable[..., SkillDefinition], actor: Actor) -> Callable[..., Any]:
+    """Return a function that defines the ticket skill, and adds a version."""
+
+    async def defined(prompt: Prompt | None = None, **changes: object) -> None:
+        await service.define_skill(ticket_skill(**changes), actor)
+        if prompt is not None:
+            await service._bench.store.write(
+                lambda db: versions.add(
+                    db,
+                    "tickets",
+                    prompt,
+                    origin="evolved",
+                    parents=(1,),
+                    operator="test",
+                    run_id=None,
+                    calibration=None,
+                    now=service._bench.clock(),
+                )
+            )
+
+    return defined
+
+
+def create(server: StandIn, modelfile: str) -> ollama.Client:
+    """Make the model of a Modelfile, as `ollama create tickets -f FILE` does, and return a client."""
+    (base,) = re.findall(r"^FROM (.+)$", modelfile, re.MULTILINE)
+    (template,) = re.findall(r'^TEMPLATE """(.*)"""$', modelfile, re.MULTILINE | re.DOTALL)
+    parameters: dict[str, Any] = {}
+    for name, value in re.findall(r"^PARAMETER (\S+) (.+)$", modelfile, re.MULTILINE):
+        if name == "stop":
+            parameters.setdefault("stop", []).append(json.loads(value))
+        else:
+            parameters[name] = json.loads(value)
+    client = ollama.Client(host=server.host)
+    client.create(model="tickets", from_=base, template=template, parameters=parameters)
+    return client
+
+
+@pytest.mark.parametrize("prompt", [None, AWKWARD])
+async def test_a_modelfile_makes_a_model_that_answers_as_the_version_does(
+    server: StandIn, service: Service, define: Callable[..., Any], prompt: Prompt | None
+) -> None:
+    """Generating and chatting, whatever characters prompt and input have."""
+    await define(prompt)
+    number = 1 if prompt is None else 2
+    text = await service.export_version("tickets", "modelfile", number)
+    client = await anyio.to_thread.run_sync(create, server, text)
+    for item in INPUTS[:2]:
+        here = (await service.run_skill("tickets", item, number)).answer
+        there = await anyio.to_thread.run_sync(lambda item=item: client.generate("tickets", item))
+        chatted = await anyio.to_thread.run_sync(
+            lambda item=item: client.chat("tickets", messages=[{"role": "user", "content": item}])
+        )
+        assert (there.response, chatted.message.content) == (here, here)
+    client.close()
+
+
+async def test_a_modelfile_says_what_it_cannot_carry_over(service: Service, define: Callable[..., Any]) -> None:
+    """The accuracy by each way of decoding, and how to hold answers to the labels."""
+    await define(AWKWARD.but(decoding=Decoding.CALIBRATED))
+    notes = [line for line in (await service.export_version("tickets", "modelfile", 2)).splitlines() if line[:1] == "#"]
+    said = "\n".join(notes)
+    for part in ("free 0.", "constrained 0.", "calibrated 0.", "calibrated decoding cannot be carried over", '"enum"'):
+        assert part in said
+
+
+@pytest.mark.parametrize("decoding", list(Decoding))
+async def test_a_python_program_answers_as_the_version_does(
+    server: StandIn, service: Service, define: Callable[..., Any], tmp_path: Path, decoding: Decoding
+) -> None:
+    """By itself, with the `ollama` package only, and calibrated where the version is."""
+    await define(AWKWARD.but(decoding=decoding))
+    program = tmp_path / "route.py"
+    program.write_text(await service.export_version("tickets", "python", 2), encoding="utf-8")
+    imported = set(re.findall(r"^import (\w+)$", program.read_text(encoding="utf-8"), re.MULTILINE))
+    assert imported <= {"json", "math", "re", "sys", "ollama"}
+    here = [(await service.run_skill("tickets", item, 2)).answer for item in INPUTS]
+    environment = {**os.environ, "OLLAMA_HOST": server.host, "PYTHONUTF8": "1"}
+    there = await anyio.to_thread.run_sync(
+        lambda: subprocess.run(
+            [sys.executable, str(program)],
+            input="".join(f"{item}\n" for item in INPUTS),
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+    )
+    assert there.stderr == ""
+    assert there.stdout.splitlines() == here
+
+
+async def test_messages_are_the_chat_with_a_mark_where_the_input_goes(
+    service: Service, define: Callable[..., Any]
+) -> None:
+    """The last turn holds the mark, once, and the chat is what the version renders."""
+    await define(AWKWARD)
+    told = json.loads(await service.export_version("tickets", "messages", 2))
+    *before, last = told["messages"]
+    assert last == {"role": "user", "content": "Ticket: {{input}}\nQueue:"}
+    rendered = AWKWARD.render("x")
+    assert [(turn["role"], turn["content"]) for turn in before] == [tuple(turn) for turn in rendered[:-1]]
+    assert chatml.END_OF_TURN in told["options"]["stop"]
+
+
+async def test_a_version_of_two_steps_cannot_be_taken_away(service: Service, define: Callable[..., Any]) -> None:
+    """One chat is not enough for it; the error says what can be done."""
+    await define(Prompt(instruction="Think.", second_instruction="Answer."))
+    with pytest.raises(InvalidInput, match="two steps"):
+        await service.export_version("tickets", "modelfile", 2)
+
+
+async def test_a_skill_without_examples_can_be_taken_away(
+    service: Service, ticket_skill: Callable[..., SkillDefinition], actor: Actor
+) -> None:
+    """Nothing is measured then, and nothing is claimed."""
+    await service.define_skill(ticket_skill(examples=[], labels=None, metric="preference"), actor)
+    text = await service.export_version("tickets", "modelfile")
+    assert "Accuracy" not in text
+    assert text.count("FROM smollm2:135m\n") == 1
