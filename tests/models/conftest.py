@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
 import anyio
+import anyio.to_thread
 import pytest
 
 from promptbreeder.models import embedded, formats, weights
@@ -56,7 +57,8 @@ async def model(request: pytest.FixtureRequest, opened: Callable[[EngineName], E
         yield ollama
         await ollama.aclose()
     else:
-        yield opened(request.param)
+        # It opens a model in an event loop of its own.
+        yield await anyio.to_thread.run_sync(opened, request.param)
 
 
 @pytest.fixture(scope="session")
