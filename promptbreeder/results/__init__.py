@@ -1,0 +1,43 @@
+"""What the use cases return: small models that read well both as JSON and, through `str()`, as text.
+
+Field names are a contract (tools, command line, scripts of users). Accuracies are 0-1.
+"""
+
+from promptbreeder.results.accuracy import Accuracy
+from promptbreeder.results.answers import Answered
+from promptbreeder.results.duels import Duel, VoteReport
+from promptbreeder.results.examples import ExampleChange, ExampleLine, ExamplePage
+from promptbreeder.results.fitness import Fitness, FitnessParts, VersionFitness
+from promptbreeder.results.measuring import Headroom, Row
+from promptbreeder.results.production import HistoryLine, Moved
+from promptbreeder.results.prompts import PromptView, Turn
+from promptbreeder.results.runs import BestSoFar, RunReport, RunStatus
+from promptbreeder.results.skills import SkillLine, SkillReport, SplitCounts
+from promptbreeder.results.surroundings import Finding, ModelLine
+
+__all__ = [
+    "Accuracy",
+    "Answered",
+    "BestSoFar",
+    "Duel",
+    "ExampleChange",
+    "ExampleLine",
+    "ExamplePage",
+    "Finding",
+    "Fitness",
+    "FitnessParts",
+    "Headroom",
+    "HistoryLine",
+    "ModelLine",
+    "Moved",
+    "PromptView",
+    "Row",
+    "RunReport",
+    "RunStatus",
+    "SkillLine",
+    "SkillReport",
+    "SplitCounts",
+    "Turn",
+    "VersionFitness",
+    "VoteReport",
+]
