@@ -176,6 +176,18 @@ def database(copy_of: Callable[[str], Path]) -> Path:
     return copy_of("promptbreeder")
 
 
+@pytest.fixture(params=["auto", "legacy"])
+def mode(request: pytest.FixtureRequest) -> str:
+    """Return how a client of the server connects: in the new era, and in the old."""
+    return request.param
+
+
+@pytest.fixture
+def service(database: Path, open_service: Callable[..., Service]) -> Service:
+    """Return the service that the server serves."""
+    return open_service(database)
+
+
 @pytest.fixture(scope="session")
 def real_models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return one folder of converted weights for all tests on the real model: converting takes a while."""

@@ -1,7 +1,6 @@
 """A client of a server in this process, in either era, over the ticket skill, and what it is told meanwhile."""
 
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Any
 
 import anyio
@@ -38,18 +37,6 @@ class Heard:
 @pytest.fixture(autouse=True)
 def _quick(quick_store: None) -> None:
     pass
-
-
-@pytest.fixture(params=["auto", "legacy"])
-def mode(request: pytest.FixtureRequest) -> str:
-    """Return how the client connects: in the new era, and in the old."""
-    return request.param
-
-
-@pytest.fixture
-def service(database: Path, open_service: Callable[..., Service]) -> Service:
-    """Return the service that the server serves."""
-    return open_service(database)
 
 
 @pytest.fixture
