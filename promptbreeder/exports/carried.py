@@ -8,6 +8,8 @@ from promptbreeder.models.base import Sampling
 from promptbreeder.models.ollama.bodies import options
 from promptbreeder.prompt import Decoding, Message, Prompt
 
+BUNDLED, PACKAGED = "smollm2:135m", "smollm2:135m-packaged"
+"""The packaged weights' names: here, and in an Ollama that was handed them."""
 CONTEXT = 4096
 """Tokens of context that the model is given: as many as when it was measured."""
 
@@ -30,9 +32,9 @@ class Carried:
 
     @property
     def ollama_model(self) -> str:
-        """The name under which an Ollama holds the model."""
-        kind, _, name = self.model.partition(":")
-        return name if kind == "ollama" else "smollm2:135m-packaged"
+        """The name under which an Ollama holds the model; for a file of the user's own, its path."""
+        name = self.model.partition(":")[2]
+        return PACKAGED if self.model == f"embedded:{BUNDLED}" else name
 
     def around_input(self) -> tuple[str, str]:
         """Return the whole chat as ChatML: what stands before the input, and what after it."""
@@ -63,6 +65,8 @@ class Carried:
             lines.append(f"Accuracy on the gate split by decoding: {told}.")
         if carried is not own:
             lines.append(f"This executes it with {carried} decoding: {own} decoding cannot be carried over.")
-        if self.model.partition(":")[0] != "ollama":
+        if self.ollama_model == PACKAGED:
             lines.append("Get the model into Ollama first: promptbreeder-mcp pull --bundled")
+        elif self.ollama_model.endswith(".gguf"):
+            lines.append("Ollama knows a file by the name that `ollama create` gives it; put that name in its place.")
         return lines

@@ -5,7 +5,7 @@
 
 import contextlib
 import importlib.util
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import anyio.to_thread
@@ -25,7 +25,7 @@ PROBE_SECONDS = 0.5
 """How long `auto` waits for an Ollama."""
 PREFERRED = (":360m", ":135m", ":1.7b")
 """Sizes of SmolLM2 in the order in which `auto` takes them."""
-PACKAGED = "smollm2:135m-packaged"
+PACKAGED = f"{weights.BUNDLED}-packaged"
 """The packaged weights' name in a user's Ollama: not the library's, which may be pulled over it."""
 
 
@@ -63,8 +63,7 @@ class Models:
         """Return the full name; `auto` is a SmolLM2 of an Ollama that answers, else the embedded model."""
         if name != AUTO:
             return self.make(name).name
-        smollm = await self._smollm()
-        if smollm:
+        if smollm := _smollm(await self._held()):
             return f"{OLLAMA}:{smollm[0].name}"
         if _engine_installed():
             return self.make(EMBEDDED).name
@@ -76,9 +75,10 @@ class Models:
 
     async def usable(self) -> tuple[Usable, ...]:
         """Return what Ollama holds, SmolLM2 first, and the embedded model."""
-        smollm = await self._smollm()
-        others = [model for model in await self._held() if model not in smollm]
-        found = [self._of_ollama(model) for model in smollm]
+        held = await self._held()
+        smollm = _smollm(held)
+        others = [model for model in held if model not in smollm]
+        found = [_of_ollama(model) for model in smollm]
         if _engine_installed():
             with contextlib.suppress(ModelMissing):
                 file = weights.find("", self._folder)
@@ -87,7 +87,7 @@ class Models:
                 found.append(Usable(f"{EMBEDDED}:{weights.BUNDLED}", file.stat().st_size, detail))
         return (
             *found,
-            *map(self._of_ollama, others),
+            *map(_of_ollama, others),
             Usable(SCRIPTED, 0, "no model: toy answers to try the tools with"),
         )
 
@@ -130,15 +130,15 @@ class Models:
         finally:
             await wire.aclose()
 
-    async def _smollm(self) -> list[Held]:
-        found = [model for model in await self._held() if "smollm2" in model.name.lower()]
-        rank = {size: place for place, size in enumerate(PREFERRED)}
-        return sorted(
-            found, key=lambda model: next((rank[size] for size in PREFERRED if size in model.name), len(rank))
-        )
 
-    def _of_ollama(self, model: Held) -> Usable:
-        return Usable(f"{OLLAMA}:{model.name}", model.size, f"Ollama, {model.family or 'unknown'} family")
+def _smollm(held: Sequence[Held]) -> list[Held]:
+    """Return the SmolLM2 of those, what `auto` takes first."""
+    found = [model for model in held if "smollm2" in model.name.lower()]
+    return sorted(found, key=lambda model: [size not in model.name for size in PREFERRED])
+
+
+def _of_ollama(model: Held) -> Usable:
+    return Usable(f"{OLLAMA}:{model.name}", model.size, f"Ollama, {model.family or 'unknown'} family")
 
 
 def _installed(package: str) -> bool:

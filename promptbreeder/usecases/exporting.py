@@ -27,6 +27,8 @@ async def export_version(bench: Workbench, name: str, form: Form, number: int | 
         ModelError: if the skill's model cannot be had.
     """
     skill = await bench.store.read(lambda db: skills.get(db, name))
+    if not skill.model.startswith(("ollama:", "embedded:")):
+        raise InvalidInput(f"'{name}' is on {skill.model}, which runs nowhere else; export it --as bundle")
     version = await bench.store.read(
         lambda db: versions.production(db, name) if number is None else versions.get(db, name, number)
     )

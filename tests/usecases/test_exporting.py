@@ -16,8 +16,10 @@ import pytest
 
 from ollama_standin import ScriptedBrain, StandIn
 from promptbreeder.errors import InvalidInput
+from promptbreeder.exports.carried import Carried
+from promptbreeder.exports.modelfile import modelfile
 from promptbreeder.models import chatml
-from promptbreeder.models.choosing import Models
+from promptbreeder.models.choosing import PACKAGED, Models
 from promptbreeder.prompt import Decoding, Demonstration, Format, Prompt
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
@@ -179,3 +181,31 @@ async def test_a_skill_without_examples_can_be_taken_away(
     text = await service.export_version("tickets", "modelfile")
     assert "Accuracy" not in text
     assert text.count("FROM smollm2:135m\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("model", "base", "said"),
+    [
+        ("ollama:smollm2:360m", "smollm2:360m", None),
+        ("embedded:smollm2:135m", PACKAGED, "pull --bundled"),
+        ("embedded:smollm2:360m", "smollm2:360m", None),
+        ("embedded:/a/b.gguf", "/a/b.gguf", "put that name in its place"),
+    ],
+)
+def test_each_model_is_named_as_an_ollama_would_have_it(model: str, base: str, said: str | None) -> None:
+    """A model that has to be brought there first is said to."""
+    carried = Carried(
+        skill="s", version=1, model=model, prompt=AWKWARD, labels=(), answer_tokens=8, prior=None, accuracies={}
+    )
+    text = modelfile(carried)
+    assert f"\nFROM {base}\n" in text
+    assert said is None or said in text
+
+
+async def test_a_skill_on_the_scripted_model_cannot_be_taken_away(
+    open_service: Callable[..., Service], database: Path
+) -> None:
+    """There is no such model anywhere else."""
+    async with open_service(database) as service:
+        with pytest.raises(InvalidInput, match="runs nowhere else"):
+            await service.export_version("tickets", "python")
