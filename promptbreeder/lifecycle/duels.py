@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from random import Random
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from promptbreeder.evidence.evalues import LOG_SHOWN, LOG_SUSPECTED, as_number, is_futile, log_e_value, wins_needed
+from promptbreeder.results import VoteOutcome
 
 VOTES_CAP, DAYS_CAP = 30, 7.0
-
-VoteOutcome = Literal["win", "lose", "inconclusive", "futile", "open"]
 
 
 class VoteVerdict(NamedTuple):
