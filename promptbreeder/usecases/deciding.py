@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from promptbreeder.errors import Conflict, InvalidInput, ModelError, NotPromotable
+from promptbreeder.errors import Conflict, InvalidInput, NotPromotable, PromptBreederError
 from promptbreeder.requests import Actor
 from promptbreeder.results import HistoryLine, Moved
 from promptbreeder.skill import Skill
@@ -68,7 +68,7 @@ async def promote_if_ready(bench: Workbench, name: str, number: int) -> Moved | 
         judged = await judge(bench, skill, version, production)
         if judged.found.ready:
             return await _promoted(bench, version, production, judged, reason=OPTED_IN, actor=SYSTEM)
-    except (ModelError, Conflict):
+    except PromptBreederError:
         log.warning("version %s of '%s' was not judged for promotion", number, name, exc_info=True)
     return None
 
