@@ -19,7 +19,13 @@ def vote_test(db: Tables, skill: Skill, *, candidate: int, incumbent: int, now: 
     tally = duels.tally(db, skill.name, challenger=candidate, incumbent=incumbent)
     days = 0.0 if tally.opened_at is None else max(0.0, now - tally.opened_at) / DAY_SECONDS
     settings = skill.settings
-    judged = judge_votes(*tally.total, days=days, votes_cap=settings.votes, days_cap=settings.days)
+    judged = judge_votes(
+        *tally.total,
+        days=days,
+        votes_cap=settings.votes,
+        days_cap=settings.days,
+        incumbent="production" if incumbent == events.production(db, skill.name) else f"version {incumbent}",
+    )
     return VoteTest(
         candidate=candidate,
         incumbent=incumbent,

@@ -135,7 +135,9 @@ def _pair(db: Tables, skill: Skill, a: int | None, b: int | None, now: float) ->
     if second is None:
         # Next to itself production is compared with a candidate, anything else with production.
         second = chosen(tests_of(db, skill, now)) if first == production else production
-    if second is None or first == second:
+    if first == second:
+        raise InvalidInput(f"nothing to compare: version {first} is on both sides; name two different versions a and b")
+    if second is None:
         raise InvalidInput(
             f"'{name}' has nothing to compare version {first} with: no newer version that production has not beaten. "
             "Evolve it, define a second prompt, or name two different versions a and b"

@@ -161,6 +161,24 @@ async def test_of_several_candidates_the_liked_one_is_shown_more_and_the_beaten_
     assert shown["Third."] > 20
 
 
+async def test_two_versions_outside_production_can_be_compared_too(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """The older is then the incumbent, and nothing is said of production."""
+    async with tasteful() as service:
+        await service.define_skill(taste(), actor)
+        await service.define_skill(taste(prompt="Third.", variant=None), actor)
+        for _ in range(6):
+            duel = await service.compare("tone", text="hello", a=3, b=2)
+            report = await service.vote(duel.duel_id, "A" if duel.a == "New." else "B", actor)
+        assert (report.candidate, report.incumbent, report.verdict) == (3, 2, "lose")
+        assert report.sentence == "Version 2 is preferred: 0 won, 6 lost, 0 tied."
+        evidence = (await service.fitness("tone", 3)).version
+        assert evidence is not None
+        assert evidence.evidence is not None
+        assert evidence.evidence.votes.losses == 0
+
+
 async def test_what_was_in_production_is_no_candidate_again_unless_it_is_named(
     tasteful: Callable[..., Service], taste: Taste, actor: Actor
 ) -> None:
