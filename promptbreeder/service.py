@@ -32,12 +32,15 @@ from promptbreeder.skill import Example, Skill
 from promptbreeder.usecases import (
     deciding,
     defining,
+    dueling,
     evolving,
     examples,
     exporting,
     health,
+    judging,
     measuring,
     modelling,
+    prompting,
     reporting,
     running,
     skills,
@@ -158,19 +161,25 @@ class Service:
 
     async def compare(self, skill: str, *, text: str | None = None, a: int | None = None, b: int | None = None) -> Duel:
         """Run two versions on one input, blind."""
-        return await running.compare(self._bench, skill, text, a, b)
+        return await dueling.compare(self._bench, skill, text, a, b)
+
+    async def duel(self, duel_id: str) -> Duel:
+        """Return a duel that may be voted on."""
+        return await dueling.live_duel(self._bench, duel_id)
 
     async def vote(self, duel_id: str, choice: Literal["A", "B", "tie"], actor: Actor, comment: str = "") -> VoteReport:
         """Record the one vote of a duel."""
-        return await running.vote(self._bench, duel_id, choice, actor, comment)
+        return await dueling.vote(self._bench, duel_id, choice, actor, comment)
 
     async def fitness(self, skill: str | None = None, version: int | None = None) -> Fitness:
         """Return one line a skill, or all that is known of a version."""
-        return await deciding.get_fitness(self._bench, skill, version)
+        return await judging.get_fitness(self._bench, skill, version)
 
-    async def prompt(self, skill: str, version: int | None = None, text: str | None = None) -> PromptView:
-        """Return a version's prompt as data."""
-        return await deciding.get_prompt(self._bench, skill, version, text)
+    async def prompt(
+        self, skill: str, version: int | None = None, text: str | None = None, *, offering: bool = False
+    ) -> PromptView:
+        """Return a version's prompt as data; with `offering` perhaps with the notice that an A/B test is open."""
+        return await prompting.get_prompt(self._bench, skill, version, text, offering=offering)
 
     async def promote(
         self,
@@ -182,7 +191,7 @@ class Service:
         expected_production: int | None = None,
         force: bool = False,
     ) -> Moved:
-        """Put a version into production, if the gate lets it pass."""
+        """Put a version into production, if the evidence lets it pass."""
         return await deciding.promote(
             self._bench, skill, version, reason, actor, expected_production=expected_production, force=force
         )
@@ -203,7 +212,7 @@ class Service:
 
     async def versions(self, skill: str) -> tuple[PromptView, ...]:
         """Return all versions of a skill, oldest first."""
-        return await deciding.list_versions(self._bench, skill)
+        return await prompting.list_versions(self._bench, skill)
 
     async def runs(self, skill: str | None = None) -> tuple[RunReport, ...]:
         """Return runs, newest first."""

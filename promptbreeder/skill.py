@@ -26,6 +26,8 @@ MIN_SEARCH_EXAMPLES = 8
 """Evolving needs at least this many search examples."""
 MIN_GATE_EXAMPLES = 20
 """With fewer gate examples the evidence is called insufficient."""
+LEAST_VOTES = 7
+"""With fewer votes no preference can be shown: 7 to 0 is the quickest."""
 
 Metric = Literal["label", "exact", "contains", "regex", "number", "list", "json", "f1", "preference"]
 
@@ -106,6 +108,20 @@ class Settings(BaseModel):
     """Longest free answer; default: 16 for a skill with labels, 32 for others."""
     number_tolerance: float = Field(default=1e-6, ge=0)
     """Metric `number`: largest absolute difference that still counts as right."""
+    min_improvement: float = Field(default=0.05, ge=0, le=1)
+    """Promotion: by so much the gate accuracy must be above production's."""
+    min_accuracy: float | None = Field(default=None, ge=0, le=1)
+    """Promotion: the least gate accuracy, whatever production's is."""
+    token_limit: int | None = Field(default=None, ge=1)
+    """Promotion: most tokens that an answer may take on average, read anew with a warm prefix and generated."""
+    votes: int = Field(default=30, ge=LEAST_VOTES, le=10_000)
+    """Votes after which a test of two versions ends without a preference; ties are votes."""
+    days: float = Field(default=7, gt=0, le=3_650)
+    """Days after its first vote when it does."""
+    show_probability: float = Field(default=0.5, ge=0, le=1)
+    """How often run_skill and get_prompt say that such a test is open."""
+    opt_in_auto_promote: bool = Field(default=False, strict=True)
+    """Promote a version by itself as soon as a run or a vote has made it ready."""
 
     @model_validator(mode="before")
     @classmethod

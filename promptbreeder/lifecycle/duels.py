@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 from random import Random
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from promptbreeder.evidence.evalues import LOG_SHOWN, LOG_SUSPECTED, as_number, is_futile, log_e_value, wins_needed
+from promptbreeder.results import VoteOutcome
 
 VOTES_CAP, DAYS_CAP = 30, 7.0
-
-VoteOutcome = Literal["win", "lose", "inconclusive", "futile", "open"]
 
 
 class VoteVerdict(NamedTuple):
@@ -18,7 +17,7 @@ class VoteVerdict(NamedTuple):
     e: float
     """E-value that the candidate is preferred."""
     e_reverse: float
-    """E-value that production is preferred."""
+    """E-value that the incumbent is preferred."""
     votes_needed: int
     """Least number of further votes, all for the candidate, that make it win."""
     votes_left: int
@@ -26,9 +25,16 @@ class VoteVerdict(NamedTuple):
 
 
 def judge_votes(
-    wins: int, losses: int, ties: int, *, days: float, votes_cap: int = VOTES_CAP, days_cap: float = DAYS_CAP
+    wins: int,
+    losses: int,
+    ties: int,
+    *,
+    days: float,
+    votes_cap: int = VOTES_CAP,
+    days_cap: float = DAYS_CAP,
+    incumbent: str = "production",
 ) -> VoteVerdict:
-    """Return the verdict on a candidate's votes against production, `days` after the test was opened.
+    """Return the verdict on a candidate's votes against the incumbent, `days` after the test was opened.
 
     Ties are no evidence but they are votes: they count towards the cap. A test that ended inconclusive is resumed by
     giving it a higher cap; the evidence stays valid, whenever and however often it is looked at.
@@ -45,11 +51,12 @@ def judge_votes(
     if ahead >= LOG_SHOWN:
         outcome, sentence = "win", f"The candidate is preferred: {score}."
     elif behind >= LOG_SUSPECTED:
-        outcome, sentence = "lose", f"Production is preferred: {score}."
+        outcome, sentence = "lose", f"{incumbent.capitalize()} is preferred: {score}."
     elif not left or days >= days_cap:
         limit = f"{cast} of {votes_cap} votes" if not left else f"{days_cap:g} days"
         outcome = "inconclusive"
-        sentence = f"No preference shown after {limit}: {score}. Production stays; the test may be resumed."
+        stays = f"{incumbent.capitalize()} stays; the test may be resumed."
+        sentence = f"No preference shown after {limit}: {score}. {stays}"
     elif is_futile(wins, losses, left):
         outcome = "futile"
         sentence = f"Not to be decided in time: {score}; {votes_in_a_row(needed)} needed, {left} left."

@@ -11,7 +11,6 @@ from promptbreeder.evidence.graded import log_e_graded
 from promptbreeder.evidence.intervals import wilson
 from promptbreeder.evidence.planning import examples_needed
 from promptbreeder.results import Accuracy
-from promptbreeder.skill import MIN_GATE_EXAMPLES
 
 WORN_AFTER, RENEWED_SHARE = 10, 0.2
 """The gate is worn after 10 uses, and as new once 20 % of its examples are new."""
@@ -46,38 +45,6 @@ def paired(challenger: Sequence[float], incumbent: Sequence[float]) -> Paired:
         n=len(pairs),
         difference=sum(new - old for new, old in pairs) / len(pairs) if pairs else 0.0,
     )
-
-
-class GateVerdict(NamedTuple):
-    """Whether the gate lets a version pass, and why, in one sentence."""
-
-    passes: bool
-    sentence: str
-
-
-def judge(challenger: Sequence[float], incumbent: Sequence[float]) -> GateVerdict:
-    """Return the gate's verdict on two paired measurements.
-
-    A version passes when its estimate is not below production's and there are enough gate examples to speak of an
-    estimate at all.
-    """
-    compared = paired(challenger, incumbent)
-    if compared.n < MIN_GATE_EXAMPLES:
-        return GateVerdict(
-            passes=False,
-            sentence=f"Insufficient evidence: {compared.n} gate examples, {MIN_GATE_EXAMPLES} are the least; about "
-            f"{examples_for(MIN_GATE_EXAMPLES - compared.n)} more examples are needed (four in ten become gate "
-            "examples).",
-        )
-    facts = (
-        f"{compared.difference * 100:+.1f} points on {compared.n} gate examples ({compared.better} better, "
-        f"{compared.worse} worse)"
-    )
-    if compared.difference < 0:
-        return GateVerdict(passes=False, sentence=f"Below production: {facts}.")
-    if compared.difference == 0:
-        return GateVerdict(passes=True, sentence=f"Not distinguishable from production: {facts}.")
-    return GateVerdict(passes=True, sentence=f"Ahead of production: {facts}.")
 
 
 @dataclass(frozen=True, slots=True)

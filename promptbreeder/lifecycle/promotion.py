@@ -7,14 +7,13 @@ multiply: strong gate evidence shortens the voting, and votes rescue a small gat
 
 import math
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from promptbreeder.evidence.evalues import LOG_SHOWN, LOG_SUSPECTED, SHOWN, as_number, log_e_value, wins_needed
 from promptbreeder.lifecycle.duels import votes_in_a_row
 from promptbreeder.lifecycle.gate import RENEWED_SHARE, WORN_AFTER, Comparison, examples_for
+from promptbreeder.results import PromotionVerdict
 from promptbreeder.skill import MIN_GATE_EXAMPLES
-
-Verdict = Literal["ready", "more evidence needed", "worse", "insufficient examples", "gate worn"]
 
 ROUNDING = 1e-9
 """Accuracies are sums of floats: what is asked for exactly must not fail by their rounding."""
@@ -27,7 +26,7 @@ class Bar(NamedTuple):
     """Seconds for one answer with a warm prefix."""
     min_improvement: float = 0.05
     token_limit: float | None = None
-    """Most tokens of one prompt and answer, on average; None sets no limit."""
+    """Most tokens of an answer on average, read anew with a warm prefix and generated; None sets no limit."""
     min_accuracy: float | None = None
 
 
@@ -37,7 +36,7 @@ class Cost(NamedTuple):
     latency: float
     """Seconds for one answer with a warm prefix."""
     tokens: float
-    """Tokens of one prompt and answer, on average."""
+    """Tokens of one answer on average, read anew with a warm prefix and generated."""
     unparsable: int
 
 
@@ -63,7 +62,7 @@ class Votes(NamedTuple):
 class Readiness:
     """The verdict on a promotion and what it rests on."""
 
-    verdict: Verdict
+    verdict: PromotionVerdict
     sentence: str
     gate: Comparison | None
     """None for a skill that is judged by votes alone."""
@@ -96,7 +95,7 @@ def readiness(
     facts = _facts(gate, votes, product)
 
     def says(
-        verdict: Verdict, why: str, more_gate_examples: int | None = None, more_votes: int | None = None
+        verdict: PromotionVerdict, why: str, more_gate_examples: int | None = None, more_votes: int | None = None
     ) -> Readiness:
         sentence = f"{verdict.capitalize()}: {f'{why}; ' if why else ''}{facts}."
         return Readiness(
@@ -136,9 +135,16 @@ def readiness(
     return says("more evidence needed", f"{' or '.join(ways)} would do", more, more_votes)
 
 
+def without_gate(votes: Votes) -> Readiness:
+    """Return the verdict where there is not one gate example to compare by."""
+    sentence = f"Insufficient examples: none is in the gate split; about {examples_for(MIN_GATE_EXAMPLES)} are needed."
+    e = as_number(votes.log_e)
+    return Readiness("insufficient examples", sentence, None, votes, e, e, MIN_GATE_EXAMPLES)
+
+
 def readiness_by_votes(votes: Votes) -> Readiness:
     """Return whether a version of a skill that is judged by taste alone is ready."""
-    verdict: Verdict = "more evidence needed"
+    verdict: PromotionVerdict = "more evidence needed"
     needed = wins_needed(votes.wins, votes.losses)
     told = _told(votes)
     why = f"{votes_in_a_row(needed)} would do; {told}"

@@ -5,9 +5,9 @@ Field names are a contract (tools, command line, scripts of users). Accuracies a
 
 from promptbreeder.results.accuracy import Accuracy
 from promptbreeder.results.answers import Answered
-from promptbreeder.results.duels import Duel, VoteReport
+from promptbreeder.results.duels import Duel, VoteCounts, VoteOutcome, VoteReport, VoteTest
 from promptbreeder.results.examples import ExampleChange, ExampleLine, ExamplePage
-from promptbreeder.results.fitness import Fitness, FitnessParts, VersionFitness
+from promptbreeder.results.fitness import Evidence, Fitness, FitnessParts, PromotionVerdict, VersionFitness
 from promptbreeder.results.measuring import Headroom, Row
 from promptbreeder.results.production import HistoryLine, Moved
 from promptbreeder.results.prompts import PromptView, Turn
@@ -20,6 +20,7 @@ __all__ = [
     "Answered",
     "BestSoFar",
     "Duel",
+    "Evidence",
     "ExampleChange",
     "ExampleLine",
     "ExamplePage",
@@ -30,6 +31,7 @@ __all__ = [
     "HistoryLine",
     "ModelLine",
     "Moved",
+    "PromotionVerdict",
     "PromptView",
     "Row",
     "RunReport",
@@ -39,5 +41,8 @@ __all__ = [
     "SplitCounts",
     "Turn",
     "VersionFitness",
+    "VoteCounts",
+    "VoteOutcome",
     "VoteReport",
+    "VoteTest",
 ]

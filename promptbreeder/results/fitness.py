@@ -1,9 +1,12 @@
 """What is known of versions."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from promptbreeder.results.accuracy import Accuracy
 from promptbreeder.results.base import Result
+from promptbreeder.results.duels import VoteTest
 from promptbreeder.results.skills import SkillLine
 
 
@@ -15,6 +18,49 @@ class FitnessParts(Result):
     latency_score: float
     latency_seconds: float
     preference: float
+
+
+PromotionVerdict = Literal["ready", "more evidence needed", "worse", "insufficient examples", "gate worn"]
+
+
+class Evidence(Result):
+    """What speaks for putting a version in the place of production, and what is missing."""
+
+    verdict: PromotionVerdict
+    better: int | None
+    """Gate examples on which the version scored higher than production; null for a skill judged by votes alone."""
+    worse: int | None
+    """Gate examples on which it scored lower."""
+    difference: float | None
+    """Its accuracy minus production's, on the same examples."""
+    gate_e: float | None
+    """E-value of the gate: evidence that the version is better."""
+    mcnemar_p: float | None
+    """Two-sided exact p-value, valid for one look; null for graded scores."""
+    gate_uses: int
+    """Evolved candidates that these gate examples judged before."""
+    votes: VoteTest
+    product: float
+    """The evidence that counts, gate times votes: enough at 20."""
+    more_gate_examples: int | None
+    """So many more gate examples suffice with 80 % probability; null where none are needed or none would help."""
+    more_votes: int | None
+    """So many more votes won in a row suffice; null where none are needed or none would help."""
+
+    def __str__(self) -> str:
+        lines = []
+        if self.better is not None:
+            p = "" if self.mcnemar_p is None else f", McNemar p {self.mcnemar_p:.3g}"
+            lines.append(
+                f"On the same gate examples: {self.better} better, {self.worse} worse than production (difference "
+                f"{self.difference:.2f}, E {self.gate_e:.3g}{p}); {self.gate_uses} candidates were judged so before"
+            )
+        lines += [f"Votes: {self.votes}", f"Evidence together: {self.product:.3g} of 20; {self.verdict}"]
+        if self.more_gate_examples is not None:
+            lines.append(f"Gate examples that would do: {self.more_gate_examples} more")
+        if self.more_votes is not None:
+            lines.append(f"Votes won in a row that would do: {self.more_votes} more")
+        return "\n".join(lines)
 
 
 class VersionFitness(Result):
@@ -33,8 +79,16 @@ class VersionFitness(Result):
     search_score: float | None = None
     """Accuracy on the search split: optimistic."""
     parts: FitnessParts | None = None
+    tokens: float | None = None
+    """Tokens of an answer on average, read anew with a warm prefix and generated."""
+    unparsable: int | None = None
+    """Answers on the gate split in which no answer of the expected form was found."""
     votes: dict[str, int] = Field(default_factory=dict)
+    """Duels won and lost against whichever version."""
     verdict: str
+    """One sentence: may it be promoted, and if not, what is missing."""
+    evidence: Evidence | None = None
+    """The same in fields; null for the version in production."""
 
     def __str__(self) -> str:
         state = "production" if self.production else "not in production"
@@ -48,7 +102,11 @@ class VersionFitness(Result):
         if self.search_score is not None:
             lines.append(f"Search score (optimistic) {self.search_score:.2f}")
         if self.votes:
-            lines.append("Votes: " + ", ".join(f"{count} {outcome}" for outcome, count in self.votes.items()))
+            lines.append("Duels: " + ", ".join(f"{count} {outcome}" for outcome, count in self.votes.items()))
+        if self.evidence is not None:
+            lines.append(str(self.evidence))
+        if self.tokens is not None:
+            lines.append(f"{self.tokens:.2f} tokens an answer, {self.unparsable} answers unparsable")
         if self.parts is not None:
             parts = self.parts
             lines.append(

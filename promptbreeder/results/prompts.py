@@ -32,6 +32,8 @@ class PromptView(Result):
     uri: str
     diff: str = ""
     """Unified diff of the instruction to the first parent's."""
+    notice: str | None = None
+    """What the user should know, for example that an A/B test is open."""
 
     def __str__(self) -> str:
         state = "production" if self.production else "not in production"
@@ -45,4 +47,5 @@ class PromptView(Result):
         labels = [f"Labels: {', '.join(self.labels)}"] if self.labels else []
         changed = [f"Difference to version {self.parents[0]}:\n{self.diff}"] if self.diff else []
         turns = [f"[{turn.role}] {turn.content}" for turn in self.messages]
-        return "\n".join([head, *turns, f"({made}; {self.uri})", *labels, *changed])
+        notices = [self.notice] if self.notice else []
+        return "\n".join([head, *turns, f"({made}; {self.uri})", *labels, *changed, *notices])

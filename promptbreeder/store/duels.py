@@ -1,7 +1,7 @@
 """Duels and votes: which two answers were shown in which order, and the one vote that each duel may get."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from promptbreeder.errors import Conflict, NotFound
 from promptbreeder.store.tables import Tables
@@ -25,15 +25,31 @@ class Duel:
     expires_at: float
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Counts(NamedTuple):
     """Votes between a challenger and an incumbent, seen from the challenger."""
 
-    wins: int
-    losses: int
-    ties: int
-    human: int
-    assistant: int
+    wins: int = 0
+    losses: int = 0
+    ties: int = 0
+
+    @property
+    def cast(self) -> int:
+        """All votes."""
+        return self.wins + self.losses + self.ties
+
+
+class Tally(NamedTuple):
+    """The same by who voted: people themselves, or an assistant that says what its user chose."""
+
+    human: Counts = Counts()
+    relayed: Counts = Counts()
+    opened_at: float | None = None
+    """When the first vote was cast; Unix seconds."""
+
+    @property
+    def total(self) -> Counts:
+        """All votes, whoever cast them."""
+        return Counts(*(one + other for one, other in zip(self.human, self.relayed, strict=True)))
 
 
 def create(db: Tables, duel: Duel) -> None:
@@ -53,8 +69,8 @@ def get(db: Tables, duel_id: str) -> Duel:
     raise NotFound(f"no duel {duel_id[:40]!r}; compare_prompts makes one and gives its id")
 
 
-def vote(db: Tables, duel_id: str, choice: Choice, *, voter: Voter, client: str, comment: str, now: float) -> None:
-    """Record the one vote of a duel.
+def live(db: Tables, duel_id: str, *, now: float) -> Duel:
+    """Return a duel that may be voted on.
 
     Raises:
         NotFound: if there is no such duel.
@@ -65,6 +81,12 @@ def vote(db: Tables, duel_id: str, choice: Choice, *, voter: Voter, client: str,
         raise Conflict(f"duel {duel_id} has its vote already ({row['choice']}); compare_prompts makes a new one")
     if now > duel.expires_at:
         raise Conflict(f"duel {duel_id} has expired; compare_prompts makes a new one")
+    return duel
+
+
+def vote(db: Tables, duel_id: str, choice: Choice, *, voter: Voter, client: str, comment: str, now: float) -> None:
+    """Record the one vote of a duel; raises as `live` does."""
+    live(db, duel_id, now=now)
     db.table("votes").insert(
         {
             "duel_id": duel_id,
@@ -79,17 +101,16 @@ def vote(db: Tables, duel_id: str, choice: Choice, *, voter: Voter, client: str,
 
 def tally(db: Tables, skill: str, *, challenger: int, incumbent: int) -> Tally:
     """Count the votes between two versions, whichever was shown as A."""
-    wins = losses = ties = human = assistant = 0
+    cast: dict[str, list[int | None]] = {"human": [], "assistant": []}
+    times: list[float] = []
     for row in _votes(db, skill):
-        if {row["a_version"], row["b_version"]} != {challenger, incumbent}:
-            continue
-        human += row["voter"] == "human"
-        assistant += row["voter"] == "assistant"
-        chosen = _chosen(row)
-        wins += chosen == challenger
-        losses += chosen == incumbent
-        ties += chosen is None
-    return Tally(wins, losses, ties, human, assistant)
+        if {row["a_version"], row["b_version"]} == {challenger, incumbent}:
+            cast[row["voter"]].append(_chosen(row))
+            times.append(row["created_at"])
+    human, relayed = (
+        Counts(votes.count(challenger), votes.count(incumbent), votes.count(None)) for votes in cast.values()
+    )
+    return Tally(human, relayed, min(times, default=None))
 
 
 def record(db: Tables, skill: str, version: int) -> tuple[int, int]:
@@ -110,7 +131,9 @@ def inputs(db: Tables, skill: str) -> frozenset[str]:
 def _votes(db: Tables, skill: str) -> list[dict[str, Any]]:
     return list(
         db.query(
-            "SELECT a_version, b_version, choice, voter FROM votes JOIN duels USING (duel_id) WHERE skill = ?", [skill]
+            "SELECT a_version, b_version, choice, voter, votes.created_at FROM votes JOIN duels USING (duel_id) "
+            "WHERE skill = ?",
+            [skill],
         )
     )
 

@@ -101,14 +101,24 @@ def move_production(
     """
     now = production(db, skill)
     if now != expected:
-        raise Conflict(
-            f"version {now} of '{skill}' is in production, not {expected}: it was changed in the meantime. Look at "
-            "its history, then decide anew."
-        )
+        raise moved_meanwhile(skill, now, expected)
     append(
         db, ts=ts, skill=skill, kind=kind, actor=actor, client=client, reason=reason, before=now, after=to, data=data
     )
     db.execute("UPDATE skill_state SET production = ? WHERE skill = ?", [to, skill])
+
+
+def moved_meanwhile(skill: str, now: int, expected: int) -> Conflict:
+    """Return the error for a compare-and-swap that found another version."""
+    return Conflict(
+        f"version {now} of '{skill}' is in production, not {expected}: it was changed in the meantime. Look at its "
+        "history, then decide anew."
+    )
+
+
+def last_move(db: Tables, skill: str) -> Event:
+    """Return the event that put the present version into production."""
+    return _moves(db, skill)[-1]
 
 
 def production(db: Tables, skill: str) -> int:

@@ -111,6 +111,16 @@ def recent(db: Tables, skill: str | None, *, limit: int = 20) -> tuple[Run, ...]
     return tuple(_run(row) for row in rows)
 
 
+def met_gate(db: Tables, skill: str) -> tuple[Run, ...]:
+    """Return the runs of a skill whose winner was measured on the gate split, oldest first."""
+    rows = db.query(
+        "SELECT * FROM runs WHERE skill = ? AND run_id IN (SELECT run_id FROM run_journal WHERE ask_kind = 'gate' "
+        "AND json_array_length(answer, '$.answer.challenger.scores') > 0) ORDER BY created_at, rowid",
+        [skill],
+    )
+    return tuple(_run(row) for row in rows)
+
+
 def claim(db: Tables, run_id: str, *, owner: str, now: float, lease_seconds: float) -> int:
     """Take the lease of a run that nobody drives, and return the new fence.
 

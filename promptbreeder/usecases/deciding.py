@@ -1,117 +1,25 @@
-"""Fitness, prompts, promotion, rollback, history."""
+"""Promotion, rollback, history."""
 
-import difflib
-import json
+import logging
 from collections.abc import Mapping
 
-from promptbreeder.errors import Conflict, InvalidInput, NotPromotable
-from promptbreeder.lifecycle.gate import GateVerdict, accuracy_of, judge
-from promptbreeder.prompt import Decoding
+from promptbreeder.errors import Conflict, InvalidInput, NotPromotable, PromptBreederError
 from promptbreeder.requests import Actor
-from promptbreeder.results import Fitness, HistoryLine, Moved, PromptView, Turn, VersionFitness
+from promptbreeder.results import HistoryLine, Moved
 from promptbreeder.skill import Skill
-from promptbreeder.store import duels, evaluations, events, examples, skills, versions
+from promptbreeder.store import events, examples, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.text import scrub, shortened
-from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation
-from promptbreeder.usecases.reporting import search_score_of
-from promptbreeder.usecases.skills import list_skills
+from promptbreeder.usecases.judging import Judgement, judge
+from promptbreeder.usecases.prompting import diff
 from promptbreeder.usecases.workbench import Workbench, iso
 
+log = logging.getLogger(__name__)
 MAX_REASON_CHARACTERS = 2_000
-
-
-async def get_fitness(bench: Workbench, name: str | None, number: int | None) -> Fitness:
-    """Return one line a skill, or all that is known of one version; what was never measured is measured now."""
-    if name is None:
-        return Fitness(skills=await list_skills(bench))
-    skill = await bench.store.read(lambda db: skills.get(db, name))
-    production = await bench.store.read(lambda db: versions.production(db, name))
-    version = production if number is None else await bench.store.read(lambda db: versions.get(db, name, number))
-    won, lost = await bench.store.read(lambda db: duels.record(db, name, version.n))
-    known = VersionFitness(
-        skill=name,
-        version=version.n,
-        production=version.n == production.n,
-        decoding=version.prompt.decoding,
-        votes={"won": won, "lost": lost},
-        gate=None,
-        verdict="Judged by votes alone.",
-    )
-    if skill.metric == "preference":
-        return Fitness(version=known)
-    evaluation = await gate_evaluation(bench, skill, version)
-    reference = await gate_evaluation(bench, skill, production)
-    free = (
-        evaluation
-        if version.prompt.decoding is Decoding.FREE
-        else await gate_evaluation(bench, skill, version, Decoding.FREE)
-    )
-    search = await bench.store.read(lambda db: search_score_of(db, version))
-    verdict = (
-        "In production." if version.n == production.n else judge(*evaluations.paired(evaluation, reference)).sentence
-    )
-    measured = {
-        "gate": accuracy_of(evaluation.scores),
-        "gate_free": accuracy_of(free.scores),
-        "production_gate": accuracy_of(reference.scores),
-        "search_score": search,
-        "parts": await fitness_parts(bench, skill, evaluation),
-        "verdict": verdict,
-    }
-    return Fitness(version=known.model_copy(update=measured))
-
-
-async def get_prompt(bench: Workbench, name: str, number: int | None, text: str | None) -> PromptView:
-    """Return one version (default: production) as data, rendered for `text` or with a placeholder."""
-
-    def look(db: Tables) -> tuple[Skill, Version, Version, Version | None]:
-        production = versions.production(db, name)
-        version = production if number is None else versions.get(db, name, number)
-        parent = versions.get(db, name, version.parents[0]) if version.parents else None
-        return skills.get(db, name), production, version, parent
-
-    skill, production, version, parent = await bench.store.read(look)
-    shown = "{{input}}" if text is None else scrub(text)
-    return view(skill, version, production.n, parent, shown)
-
-
-def view(skill: Skill, version: Version, production: int, parent: Version | None, text: str) -> PromptView:
-    """Return a version as it is shown."""
-    prompt = version.prompt
-    return PromptView(
-        skill=skill.name,
-        version=version.n,
-        production=version.n == production,
-        text=prompt.instruction,
-        messages=tuple(Turn(role=role, content=content) for role, content in prompt.render(text)),
-        content_hash=version.content_hash,
-        decoding=prompt.decoding,
-        labels=skill.labels,
-        demonstrations=len(prompt.demonstrations),
-        origin=version.origin,
-        operator=version.operator,
-        parents=version.parents,
-        run_id=version.run_id,
-        created_at=iso(version.created_at),
-        uri=f"prompt://{skill.name}/versions/{version.n}",
-        diff="" if parent is None else diff(parent, version),
-    )
-
-
-async def list_versions(bench: Workbench, name: str) -> tuple[PromptView, ...]:
-    """Return all versions of a skill, oldest first."""
-
-    def look(db: Tables) -> tuple[PromptView, ...]:
-        skill, production = skills.get(db, name), versions.production(db, name).n
-        stored = {version.n: version for version in versions.all_versions(db, name)}
-        return tuple(
-            view(skill, version, production, stored[version.parents[0]] if version.parents else None, "{{input}}")
-            for version in stored.values()
-        )
-
-    return await bench.store.read(look)
+RETRY_SECONDS = 600.0
+SYSTEM = Actor("system", "promptbreeder-mcp")
+OPTED_IN = "ready by its evidence, and the skill opted in to automatic promotion"
 
 
 async def promote(
@@ -124,54 +32,85 @@ async def promote(
     expected_production: int | None,
     force: bool,
 ) -> Moved:
-    """Move production to a version whose gate estimate is not below production's, or to any with `force`.
+    """Move production to a version that is ready, or to any with `force`.
 
     Raises:
         NotPromotable: with the evidence that is missing.
         Conflict: if it is in production already, or production is not `expected_production`.
     """
     reason = _reason(reason)
-    skill, version, production = await bench.store.read(
-        lambda db: (skills.get(db, name), versions.get(db, name, number), versions.production(db, name))
-    )
+    skill, version, production = await _state(bench, name, number)
     if number == production.n:
         raise Conflict(f"version {number} of '{name}' is in production already")
-    if skill.metric == "preference":
-        won, lost = await bench.store.read(lambda db: duels.record(db, name, number))
-        verdict = GateVerdict(passes=won > lost, sentence=f"{won} duels won, {lost} lost.")
-    else:
-        evaluation = await gate_evaluation(bench, skill, version)
-        reference = await gate_evaluation(bench, skill, production)
-        verdict = judge(*evaluations.paired(evaluation, reference))
-    if not verdict.passes and not force:
+    if expected_production is not None and expected_production != production.n:
+        raise events.moved_meanwhile(name, production.n, expected_production)
+    judged = await judge(bench, skill, version, production)
+    if not judged.found.ready and not force:
         raise NotPromotable(
-            f"version {number} of '{name}' is not promoted. {verdict.sentence} force=true promotes it all the same; "
-            "that is recorded."
+            f"version {number} of '{name}' is not promoted. {judged.found.sentence} force=true promotes it all the "
+            "same; that is recorded."
         )
-    now = bench.clock()
+    return await _promoted(bench, version, production, judged, reason=reason, actor=actor)
+
+
+async def promote_if_ready(bench: Workbench, name: str, number: int) -> Moved | None:
+    """Promote a version that is ready where the skill opted in to that; never one that was in production before.
+
+    None where nothing was moved. It is called after a run or a vote, whose success it must not undo: what keeps it
+    from judging is no error, and `get_fitness` tells.
+    """
+    skill, version, production = await _state(bench, name, number)
+    if not skill.settings.opt_in_auto_promote:
+        return None
+    if await bench.store.read(lambda db: events.was_production(db, name, number)):
+        return None
+    try:
+        judged = await judge(bench, skill, version, production)
+        if judged.found.ready:
+            return await _promoted(bench, version, production, judged, reason=OPTED_IN, actor=SYSTEM)
+    except PromptBreederError:
+        log.warning("version %s of '%s' was not judged for promotion", number, name, exc_info=True)
+    return None
+
+
+async def _state(bench: Workbench, name: str, number: int) -> tuple[Skill, Version, Version]:
+    return await bench.store.read(
+        lambda db: (skills.get(db, name), versions.get(db, name, number), versions.production(db, name))
+    )
+
+
+async def _promoted(
+    bench: Workbench, version: Version, production: Version, judged: Judgement, *, reason: str, actor: Actor
+) -> Moved:
+    name, now = version.skill, bench.clock()
     moved = Moved(
         skill=name,
         before=production.n,
-        after=number,
+        after=version.n,
         reason=reason,
-        forced=not verdict.passes,
-        evidence=verdict.sentence,
+        forced=not judged.found.ready,
+        evidence=judged.found.sentence,
         diff=diff(production, version),
     )
-    # What was judged is the version that was in production a moment ago: it must be so still.
-    expected = production.n if expected_production is None else expected_production
+    data = {
+        "evidence": moved.evidence,
+        "forced": moved.forced,
+        "judged": judged.evidence.model_dump(mode="json"),
+        "diff": moved.diff,
+    }
     await bench.store.write(
         lambda db: events.move_production(
             db,
             ts=now,
             skill=name,
             kind="promote",
-            to=number,
-            expected=expected,
+            to=version.n,
+            # What was judged is the version that was in production a moment ago: it must be so still.
+            expected=production.n,
             actor=actor.kind,
             client=actor.client,
             reason=reason,
-            data={"evidence": verdict.sentence, "forced": moved.forced},
+            data=data,
         )
     )
     bench.changed("production", name)
@@ -181,14 +120,21 @@ async def promote(
 async def rollback(bench: Workbench, name: str, reason: str, actor: Actor, to_version: int | None) -> Moved:
     """Move production back to an earlier version, by default the one before; nothing is copied or deleted.
 
+    The same call again within `RETRY_SECONDS`, with the same reason from the same client, is taken for a retry of a
+    call whose answer was lost: it moves nothing and has the same result.
+
     Raises:
         Conflict: if there is nothing to go back to, or the version has never been in production.
     """
     reason = _reason(reason)
     now = bench.clock()
 
-    def move(db: Tables) -> Moved:
+    def move(db: Tables) -> tuple[bool, Moved]:
         current = versions.production(db, name)
+        last = events.last_move(db, name)
+        if last.before is not None and _is_retry(last, reason, actor, to_version, now):
+            before = versions.get(db, name, last.before)
+            return False, _rolled_back(before, current, reason, "Rolled back already; nothing was moved again.")
         target = events.previous_production(db, name) if to_version is None else to_version
         if target is None:
             raise Conflict(
@@ -199,6 +145,7 @@ async def rollback(bench: Workbench, name: str, reason: str, actor: Actor, to_ve
             raise Conflict(f"version {target} of '{name}' is in production already")
         if not events.was_production(db, name, target):
             raise Conflict(f"version {target} of '{name}' has never been in production; promote it instead")
+        moved = _rolled_back(current, version, reason, "Rolled back.")
         events.move_production(
             db,
             ts=now,
@@ -209,20 +156,26 @@ async def rollback(bench: Workbench, name: str, reason: str, actor: Actor, to_ve
             actor=actor.kind,
             client=actor.client,
             reason=reason,
-            data={},
+            data={"asked_for": to_version, "diff": moved.diff},
         )
-        return Moved(
-            skill=name,
-            before=current.n,
-            after=target,
-            reason=reason,
-            evidence="Rolled back.",
-            diff=diff(current, version),
-        )
+        return True, moved
 
-    moved = await bench.store.write(move)
-    bench.changed("production", name)
+    is_new, moved = await bench.store.write(move)
+    if is_new:
+        bench.changed("production", name)
     return moved
+
+
+def _is_retry(last: events.Event, reason: str, actor: Actor, to_version: int | None, now: float) -> bool:
+    asked = (last.kind, last.reason, last.actor, last.client, last.data.get("asked_for"))
+    same = asked == ("rollback", reason, actor.kind, actor.client, to_version)
+    return same and abs(now - last.ts) <= RETRY_SECONDS
+
+
+def _rolled_back(before: Version, after: Version, reason: str, told: str) -> Moved:
+    return Moved(
+        skill=after.skill, before=before.n, after=after.n, reason=reason, evidence=told, diff=diff(before, after)
+    )
 
 
 async def history(bench: Workbench, name: str | None, before_id: int | None, limit: int) -> tuple[HistoryLine, ...]:
@@ -251,25 +204,6 @@ async def history(bench: Workbench, name: str | None, before_id: int | None, lim
         )
 
     return await bench.store.read(look)
-
-
-def diff(before: Version, after: Version) -> str:
-    """Return a unified diff of what two versions show to the executor, demonstrations and decoding included."""
-    lines = difflib.unified_diff(
-        _lines(before), _lines(after), f"version {before.n}", f"version {after.n}", lineterm="", n=1
-    )
-    return "\n".join(lines)
-
-
-def _lines(version: Version) -> list[str]:
-    prompt = version.prompt
-    shots = [json.dumps([shot.input, shot.output], ensure_ascii=False) for shot in prompt.demonstrations]
-    return [
-        *prompt.instruction.splitlines(),
-        *prompt.second_instruction.splitlines(),
-        *shots,
-        f"(decoding: {prompt.decoding}; {prompt.format.model_dump_json(exclude_defaults=True)})",
-    ]
 
 
 def _reason(reason: str) -> str:

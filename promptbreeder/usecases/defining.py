@@ -232,7 +232,7 @@ def _next_step(skill: Skill, counts: SplitCounts, numbers: Sequence[int], produc
     if other is not None:
         return (
             f"Version {other} is stored but not in production; compare_prompts(skill='{skill.name}', a={production}, "
-            f"b={other}) or promote it."
+            f"b={other}) for votes, get_fitness('{skill.name}', {other}) for what promote asks for."
         )
     if skill.metric == "preference":
         return "Define a second prompt under the same name, then compare_prompts."

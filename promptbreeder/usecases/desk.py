@@ -24,6 +24,7 @@ from promptbreeder.skill import Example, Split
 from promptbreeder.store import evaluations, events, examples, replies, runs, versions
 from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
+from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.reporting import RunProgress, RunResult, verdict_of
 from promptbreeder.usecases.workbench import Workbench
 
@@ -137,6 +138,7 @@ class StoreDesk:
         skill = (await bench.store.read(lambda db: runs.get(db, run_id))).skill
         if version is not None:
             bench.changed("version", skill, run_id)
+            await promote_if_ready(bench, skill, version)
         bench.changed("run", skill, run_id)
 
     async def pause(self, run_id: str, fence: int, reason: str) -> None:

@@ -39,7 +39,7 @@ def test_two_variants_are_versions_1_and_2_to_be_judged_by_votes(
     said = run("create", "greet", *variants).stdout
     assert "versions 1 and 2 (production: 1); prompt://greet/versions/1, prompt://greet/versions/2" in said
     assert "compare_prompts(skill='greet', a=1, b=2)" in said
-    for command in ("fitness greet --version 2", "promote greet 2 --reason"):
+    for command in ("vote greet --input", "fitness greet --version 2", "promote greet 2 --reason"):
         assert f"promptbreeder-mcp {command}" in said
     exported = json.loads(run("export", "greet").stdout)
     assert exported["metric"] == "preference"
@@ -48,8 +48,11 @@ def test_two_variants_are_versions_1_and_2_to_be_judged_by_votes(
         "Greet the customer\nby name.",
     ]
     assert {version["origin"] for version in exported["versions"]} == {"human"}
-    assert told("fitness", "greet", "--version", 2)["version"]["verdict"] == "Judged by votes alone."
-    assert "0 duels won" in run("promote", "greet", 2, "--reason", "better", code=1).stderr
+    assert told("fitness", "greet", "--version", 2)["version"]["verdict"].startswith("Judged by votes alone. More")
+    assert (
+        "7 more votes won in a row would do; votes 0 to 0"
+        in run("promote", "greet", 2, "--reason", "better", code=1).stderr
+    )
 
 
 def test_examples_come_in_with_it(run: Run, told: Told, variants: tuple[object, ...], tmp_path: Path) -> None:

@@ -45,6 +45,13 @@ def test_strong_gate_evidence_needs_no_votes() -> None:
     assert found.product == pytest.approx(float(e_value(10, 1)))
 
 
+def test_what_the_example_skills_gain_is_ready_without_votes() -> None:
+    """72 better and 1 worse of 152, as a run of the demo finds, is evidence many times over."""
+    found = judged(compared(72, 1, both=10, neither=69))
+    assert found.ready
+    assert found.product > 1e15
+
+
 def test_votes_rescue_a_small_gate_and_evidence_multiplies() -> None:
     """Neither is enough alone; together they are."""
     gate, votes = compared(5, 0, both=10, neither=5), Votes(4, 0)

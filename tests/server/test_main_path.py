@@ -32,7 +32,8 @@ async def test_a_prompt_is_evolved_promoted_used_and_rolled_back(
         duel = await call(client, "compare_prompts", skill="ticket-route")
         vote = await call(client, "record_vote", duel_id=duel["duel_id"], choice="B", comment="better")
         assert {vote["a_version"], vote["b_version"]} == {1, 2}
-        assert (sum(vote["wins"].values()), vote["assistant"], vote["human"]) == (1, 1, 0)
+        assert (vote["candidate"], vote["incumbent"], vote["verdict"]) == (2, 1, "open")
+        assert (sum(vote["relayed"].values()), sum(vote["human"].values())) == (1, 0)
         promoted = await call(client, "promote", skill="ticket-route", version=2, reason="better on the gate split")
         assert (promoted["before"], promoted["after"], promoted["forced"]) == (1, 2, False)
         answered = await call(client, "run_skill", skill="ticket-route", input="Where is my parcel?")

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from promptbreeder.errors import Conflict, NotFound
 from promptbreeder.store import duels
-from promptbreeder.store.duels import Choice, Duel, Tally, Voter
+from promptbreeder.store.duels import Choice, Counts, Duel, Tally, Voter
 from promptbreeder.store.tables import Tables
 
 _SKILL = "ticket-route"
@@ -43,7 +43,11 @@ def test_a_duel_has_one_vote(stocked: Tables, second: Choice) -> None:
     before = duels.tally(stocked, _SKILL, challenger=2, incumbent=1)
     with pytest.raises(Conflict, match=r"vote already \(A\)"):
         _vote(stocked, "d-1", second, voter="assistant", now=2.0)
-    assert duels.tally(stocked, _SKILL, challenger=2, incumbent=1) == before == Tally(0, 1, 0, 1, 0)
+    assert (
+        duels.tally(stocked, _SKILL, challenger=2, incumbent=1)
+        == before
+        == Tally(human=Counts(losses=1), opened_at=1.0)
+    )
 
 
 @pytest.mark.parametrize("statement", ["UPDATE votes SET choice = 'B'", "DELETE FROM votes"])
@@ -62,7 +66,7 @@ def test_an_expired_duel_takes_no_vote(stocked: Tables) -> None:
     _vote(stocked, "d-1", "B", now=100.0)
     with pytest.raises(Conflict, match="expired"):
         _vote(stocked, "d-2", "B", now=100.1)
-    assert duels.tally(stocked, _SKILL, challenger=2, incumbent=1).wins == 1
+    assert duels.tally(stocked, _SKILL, challenger=2, incumbent=1).total == (1, 0, 0)
 
 
 def test_a_vote_for_no_duel_is_refused(stocked: Tables) -> None:
@@ -93,7 +97,7 @@ def test_votes_between_other_versions_or_in_other_skills_do_not_count(
     _duel(stocked, "d-3", 1, 2, skill="other")
     for duel_id in ("d-1", "d-2", "d-3"):
         _vote(stocked, duel_id, "B")
-    assert duels.tally(stocked, _SKILL, challenger=2, incumbent=1) == Tally(1, 0, 0, 1, 0)
+    assert duels.tally(stocked, _SKILL, challenger=2, incumbent=1) == Tally(Counts(wins=1), opened_at=1.0)
     assert duels.record(stocked, _SKILL, 2) == (2, 0)
     assert duels.record(stocked, _SKILL, 3) == (0, 1)
     assert duels.record(stocked, _SKILL, 4) == (0, 0)
@@ -127,26 +131,25 @@ def test_tallies_agree_with_a_count_by_hand(
     with scratch() as db:
         stock(db)
         wins = {(one, two): 0 for one in (1, 2, 3) for two in (1, 2, 3)}
-        ties, voters = [], []
+        cast: list[tuple[int, int | None, Voter]] = []
         for number, ((a, b, _), choice, voter) in enumerate(shown):
             _duel(db, str(number), a, b)
             if choice is None:
                 continue
             _vote(db, str(number), choice, voter=voter)
-            voters.append(({a, b}, voter))
-            if choice == "tie":
-                ties.append({a, b})
-            else:
+            cast.append((a + b, {"A": a, "B": b}.get(choice), voter))
+            if choice != "tie":
                 wins[(a, b) if choice == "A" else (b, a)] += 1
         for one, two in ((1, 2), (2, 1), (3, 1), (2, 3)):
-            pair = {one, two}
-            assert duels.tally(db, _SKILL, challenger=one, incumbent=two) == Tally(
-                wins=wins[one, two],
-                losses=wins[two, one],
-                ties=ties.count(pair),
-                human=voters.count((pair, "human")),
-                assistant=voters.count((pair, "assistant")),
+            # The sum tells which two of the three.
+            human, relayed = (
+                Counts(*(cast.count((one + two, chosen, voter)) for chosen in (one, two, None)))
+                for voter in ("human", "assistant")
             )
+            found = duels.tally(db, _SKILL, challenger=one, incumbent=two)
+            assert found == Tally(human, relayed, 1.0 if human.cast + relayed.cast else None)
+            assert found.total[:2] == (wins[one, two], wins[two, one])
+            assert found.total.cast == human.cast + relayed.cast
         for one in (1, 2, 3):
             won = sum(count for (winner, _), count in wins.items() if winner == one)
             lost = sum(count for (_, loser), count in wins.items() if loser == one)

@@ -42,7 +42,7 @@ REQUIRED = {
     "cancel_run": {"run_id"},
     "run_skill": {"skill", "input"},
     "compare_prompts": {"skill"},
-    "record_vote": {"duel_id", "choice"},
+    "record_vote": {"duel_id"},
     "get_fitness": set(),
     "get_prompt": {"skill"},
     "promote": {"skill", "version", "reason"},

@@ -50,7 +50,7 @@ MISTAKES = [
     ("get_run", {"run_id": "r-0"}, "no run 'r-0'"),
     ("get_run", {"run_id": "r-0", "wait_seconds": 10**6}, "wait_seconds: Input should be less than or equal to 600"),
     ("cancel_run", {"run_id": "r-0"}, "no run 'r-0'"),
-    ("compare_prompts", {"skill": "tickets"}, "evolve it, define a second prompt"),
+    ("compare_prompts", {"skill": "tickets"}, "Evolve it, define a second prompt"),
     ("record_vote", {"duel_id": "d-0", "choice": "A"}, "compare_prompts"),
     ("record_vote", {"duel_id": "d-0", "choice": "C"}, "choice: Input should be 'A', 'B' or 'tie'"),
     ("promote", {"skill": "tickets", "version": 7, "reason": "why"}, "no version 7"),

@@ -47,7 +47,7 @@ def is_said(value: Any, text: str) -> bool:  # noqa: ANN401
     """Tell whether a text mentions a value; numbers also rounded, as people read them."""
     if isinstance(value, str):
         return value in text or repr(value) in text
-    forms = {str(value), f"{value:,}", f"{value:.2f}", f"{value:.3f}", f"{value:.0f}"}
+    forms = {str(value), f"{value:,}", f"{value:.2f}", f"{value:.3f}", f"{value:.0f}", f"{value:.3g}"}
     return any(re.search(rf"(?<![\d.]){re.escape(form)}(?!\d)", text) for form in forms)
 
 

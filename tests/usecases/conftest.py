@@ -13,6 +13,7 @@ from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
 
 GOOD = "Answer with the word that the ticket begins with."
+FAIR = "Parcels are delivered."
 
 
 @pytest.fixture(autouse=True)
@@ -21,8 +22,10 @@ def _quick(quick_store: None) -> None:
 
 
 def first_word_or_billing(request: Any) -> str:  # noqa: ANN401  a Generate
-    """Answer right under the good prompt, and always `billing` under any other."""
+    """Answer right under the good prompt, a little more often under the fair one, and `billing` under any other."""
     item = request.messages[-1].content
+    if request.messages[0].content == FAIR:
+        return "delivery" if item.endswith((": parcel, parcel", ": parcel, courier")) else "billing"
     if request.messages[0].content != GOOD:
         return "billing"
     names = {"invoice": "billing", "refund": "billing", "charge": "billing"}
@@ -31,9 +34,17 @@ def first_word_or_billing(request: Any) -> str:  # noqa: ANN401  a Generate
 
 
 @pytest.fixture
-async def service(database: Path, open_service: Callable[..., Service]) -> AsyncIterator[Service]:
+def reader() -> ScriptedModel:
+    """Return a model that reads its instruction."""
+    return ScriptedModel(first_word_or_billing)
+
+
+@pytest.fixture
+async def service(
+    database: Path, open_service: Callable[..., Service], reader: ScriptedModel
+) -> AsyncIterator[Service]:
     """Return a service over the ticket skill, on a model that reads its instruction."""
-    async with open_service(database, ScriptedModel(first_word_or_billing)) as opened:
+    async with open_service(database, reader) as opened:
         yield opened
 
 
@@ -41,6 +52,12 @@ async def service(database: Path, open_service: Callable[..., Service]) -> Async
 async def better(service: Service, ticket_skill: Callable[..., SkillDefinition], actor: Actor) -> int:
     """Return the number of a second version, which is right every time."""
     return (await service.define_skill(ticket_skill(prompt=GOOD, examples=[]), actor)).version
+
+
+@pytest.fixture
+async def fair(service: Service, ticket_skill: Callable[..., SkillDefinition], actor: Actor) -> int:
+    """Return the number of a version that is right a little more often than production."""
+    return (await service.define_skill(ticket_skill(prompt=FAIR, examples=[]), actor)).version
 
 
 @pytest.fixture

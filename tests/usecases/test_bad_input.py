@@ -129,7 +129,7 @@ async def test_few_examples_are_taken_with_a_warning_and_the_missing_number(
     second = await service.define_skill(ticket_skill(name="small", prompt="Other.", examples=[]), actor)
     fitness = (await service.fitness("small", second.version)).version
     assert fitness is not None
-    assert fitness.verdict.startswith("Insufficient evidence")
+    assert fitness.verdict.startswith("Insufficient examples")
 
 
 async def test_duplicates_are_counted_and_contradictions_told(

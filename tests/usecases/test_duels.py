@@ -11,8 +11,8 @@ from promptbreeder.errors import Conflict, InvalidInput
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
-from promptbreeder.usecases import running
-from promptbreeder.usecases.running import DUEL_SECONDS
+from promptbreeder.usecases import dueling
+from promptbreeder.usecases.dueling import DUEL_SECONDS
 
 pytestmark = pytest.mark.anyio
 
@@ -22,7 +22,7 @@ async def test_a_duel_does_not_tell_which_version_answered_what(
     service: Service, better: int, actor: Actor, monkeypatch: pytest.MonkeyPatch, reversed_: int
 ) -> None:
     """The order is drawn; the vote counts for the version that gave the chosen answer, and only then is it told."""
-    monkeypatch.setattr(running.secrets, "randbelow", lambda _: reversed_)
+    monkeypatch.setattr(dueling.secrets, "randbelow", lambda _: reversed_)
     duel = await service.compare("tickets", text="parcel of one")
     order = [better, 1] if reversed_ else [1, better]
     answers = {1: "billing", better: "delivery"}
@@ -30,8 +30,8 @@ async def test_a_duel_does_not_tell_which_version_answered_what(
     assert "version" not in duel.model_dump_json()
     report = await service.vote(duel.duel_id, "B", actor, "clear")
     assert (report.chosen_version, report.a_version, report.b_version) == (order[1], *order)
-    assert report.wins == {"1": int(order[1] == 1), str(better): int(order[1] == better)}
-    assert (report.human, report.assistant, report.ties) == (1, 0, 0)
+    assert (report.candidate, report.incumbent) == (better, 1)
+    assert (report.wins, report.losses, report.ties) == (int(order[1] == better), int(order[1] == 1), 0)
 
 
 async def test_a_duel_takes_one_vote(service: Service, better: int, actor: Actor) -> None:
@@ -95,36 +95,6 @@ async def test_votes_move_fitness_by_their_weight(service: Service, better: int,
     assert before[2] == 0.5
     assert after[1:] == (before[1], pytest.approx(5 / 7))
     assert after[0] - before[0] == pytest.approx(0.1 * (5 / 7 - 0.5))
-
-
-@pytest.mark.parametrize("winner", [1, 2])
-async def test_a_skill_of_taste_is_promoted_by_votes_alone(
-    service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition], winner: int
-) -> None:
-    """More duels won than lost; without votes only by force. Nothing is measured, and nothing needs to be."""
-    for prompt in ("Be kind.", "Answer with the word that the ticket begins with."):
-        definition = ticket_skill(
-            name="tone",
-            prompt=prompt,
-            metric="preference",
-            labels=None,
-            examples=[{"input": "parcel", "split": "train"}],
-        )
-        report = await service.define_skill(definition, actor)
-    assert "judged by votes alone" in report.warnings[0]
-    with pytest.raises(Conflict, match="0 duels won, 0 lost"):
-        await service.promote("tone", 2, "why", actor)
-    duel = await service.compare("tone")
-    liked = {1: "billing", 2: "delivery"}[winner]
-    await service.vote(duel.duel_id, "A" if duel.a == liked else "B", actor)
-    if winner == 1:
-        with pytest.raises(Conflict, match="0 duels won, 1 lost"):
-            await service.promote("tone", 2, "why", actor)
-    else:
-        assert (await service.promote("tone", 2, "why", actor)).evidence == "1 duels won, 0 lost."
-    known = (await service.fitness("tone", 2)).version
-    assert known is not None
-    assert (known.gate, known.verdict) == (None, "Judged by votes alone.")
 
 
 def _other() -> SkillDefinition:

@@ -104,7 +104,7 @@ async def test_a_gate_that_lost_too_many_examples_is_no_evidence_any_more(
     await service.fitness("tickets", better)
     for line in (await gate_examples(service))[19:]:
         await service.retire_example("tickets", line.id, actor)
-    with pytest.raises(Conflict, match="Insufficient evidence: 19 gate examples"):
+    with pytest.raises(Conflict, match="Insufficient examples: 20 gate examples are the least"):
         await service.promote("tickets", better, "it was good", actor)
 
 

@@ -1,5 +1,6 @@
 """Production moves by evidence, by force or back; always with a reason, and never behind somebody's back."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -28,7 +29,7 @@ async def test_a_version_that_is_ahead_on_the_gate_is_promoted(
     """The result carries the evidence and the difference, and every process sees the new production at once."""
     moved = await service.promote("tickets", better, "it is always right", actor, expected_production=1)
     assert (moved.before, moved.after, moved.forced) == (1, better, False)
-    assert moved.evidence.startswith("Ahead of production: +")
+    assert moved.evidence.startswith("Ready: +")
     assert "-Which queue does this ticket belong to?" in moved.diff
     assert "+Answer with the word that the ticket begins with." in moved.diff
     assert (await service.run_skill("tickets", "parcel")).answer == "delivery"
@@ -41,13 +42,15 @@ async def test_a_version_below_production_needs_force_and_that_is_recorded(
 ) -> None:
     """The refusal spells the evidence out; the forced promotion keeps it with the reason."""
     await service.promote("tickets", better, "it is always right", actor)
-    with pytest.raises(NotPromotable, match=r"Below production: -[0-9.]+ points on \d+ gate examples.*force=true"):
+    with pytest.raises(
+        NotPromotable, match=r"Worse: it is significantly below production; -[0-9.]+ points on \d+ gate.*force=true"
+    ):
         await service.promote("tickets", 1, "nostalgia", actor)
     assert await production(service) == better
     moved = await service.promote("tickets", 1, "nostalgia", actor, force=True)
     assert (moved.forced, moved.after) == (True, 1)
     line = (await service.history("tickets", limit=1))[0]
-    assert f"version {better} -> 1 promoted by test client 1 (FORCED, Below production" in line.sentence
+    assert f"version {better} -> 1 promoted by test client 1 (FORCED, Worse: it is significantly" in line.sentence
     assert line.sentence.endswith("Reason: nostalgia")
 
 
@@ -56,13 +59,16 @@ async def test_force_is_not_recorded_where_it_was_not_needed(service: Service, b
     assert (await service.promote("tickets", better, "why", actor, force=True)).forced is False
 
 
-async def test_equal_versions_can_be_promoted_and_are_called_equal(
+async def test_a_version_that_does_as_well_is_not_promoted_without_force(
     service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
 ) -> None:
-    """A shorter prompt that does as well may replace a longer one."""
+    """What is not shown to be better is not; the refusal says what is asked for and what there is."""
     other = await service.define_skill(ticket_skill(prompt="Another bad prompt.", examples=[]), actor)
-    moved = await service.promote("tickets", other.version, "shorter", actor)
-    assert moved.evidence.startswith("Not distinguishable from production: +0.0 points")
+    with pytest.raises(NotPromotable, match=r"at least \+5.0 points are asked for; \+0.0 points on \d+ gate examples"):
+        await service.promote("tickets", other.version, "shorter", actor)
+    moved = await service.promote("tickets", other.version, "shorter", actor, force=True)
+    assert moved.forced
+    assert moved.evidence.startswith("More evidence needed: ")
 
 
 async def test_few_gate_examples_are_no_evidence(
@@ -72,7 +78,7 @@ async def test_few_gate_examples_are_no_evidence(
     for prompt in ("Some prompt.", "Answer with the word that the ticket begins with."):
         await service.define_skill(ticket_skill(name="small", prompt=prompt, examples=tickets(12)), actor)
     with pytest.raises(
-        NotPromotable, match=r"Insufficient evidence: \d+ gate examples, 20 are the least; about \d+ more"
+        NotPromotable, match=r"Insufficient examples: 20 gate examples are the least; about \d+ more examples"
     ):
         await service.promote("small", 2, "why", actor)
     assert (await service.promote("small", 2, "why", actor, force=True)).forced
@@ -121,12 +127,57 @@ async def test_rolling_back_undoes_promotions_one_by_one(
     third = (await service.define_skill(ticket_skill(prompt="A third.", examples=[]), actor)).version
     await service.promote("tickets", better, "a", actor)
     await service.promote("tickets", third, "b", actor, force=True)
-    moves = [await service.rollback("tickets", "worse", actor) for _ in range(2)]
+    moves = [await service.rollback("tickets", reason, actor) for reason in ("worse", "still worse")]
     assert [(moved.before, moved.after) for moved in moves] == [(third, better), (better, 1)]
     with pytest.raises(Conflict, match="nothing to go back to"):
         await service.rollback("tickets", "more", actor)
     assert await production(service) == 1
     assert len(await service.versions("tickets")) == 3
+
+
+@pytest.mark.parametrize("to_version", [None, 1])
+async def test_a_rollback_that_is_sent_again_moves_nothing_more(
+    service: Service, better: int, actor: Actor, ticket_skill: Callable[..., SkillDefinition], to_version: int | None
+) -> None:
+    """A client that got no answer repeats its call; it must not end one version further back."""
+    third = (await service.define_skill(ticket_skill(prompt="A third.", examples=[]), actor)).version
+    await service.promote("tickets", better, "a", actor)
+    await service.promote("tickets", third, "b", actor, force=True)
+    first = await service.rollback("tickets", "worse", actor, to_version=to_version)
+    again = await service.rollback("tickets", " worse ", actor, to_version=to_version)
+    assert again.evidence == "Rolled back already; nothing was moved again."
+    assert again.model_copy(update={"evidence": first.evidence}) == first
+    assert sum(line.kind == "rollback" for line in await service.history("tickets")) == 1
+    assert await production(service) == (to_version or better)
+
+
+async def test_another_client_or_a_later_rollback_is_no_retry(
+    database: Path, open_service: Callable[..., Service], actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+) -> None:
+    """The same words from somebody else, or much later, mean one version further back."""
+    async with open_service(database) as service:
+        for prompt in ("Second.", "Third.", "Fourth."):
+            version = (await service.define_skill(ticket_skill(prompt=prompt, examples=[]), actor)).version
+            await service.promote("tickets", version, "up", actor, force=True)
+        assert (await service.rollback("tickets", "worse", actor)).after == 3
+        assert (await service.rollback("tickets", "worse", Actor("assistant", "Claude 1"))).after == 2
+    async with open_service(database, hours=1) as later:
+        assert (await later.rollback("tickets", "worse", Actor("assistant", "Claude 1"))).after == 1
+
+
+async def test_a_promotion_is_recorded_with_all_that_it_rests_on(
+    service: Service, better: int, actor: Actor, database: Path
+) -> None:
+    """Before, after, the difference and the evidence in fields: what was known then can be read later."""
+    moved = await service.promote("tickets", better, "why", actor)
+    with closing(sqlite3.connect(database)) as db:
+        before, after, data = db.execute("SELECT before, after, data FROM events WHERE kind = 'promote'").fetchone()
+    recorded = json.loads(data)
+    assert (before, after) == (1, better)
+    assert (recorded["evidence"], recorded["diff"], recorded["forced"]) == (moved.evidence, moved.diff, False)
+    assert recorded["judged"]["verdict"] == "ready"
+    assert recorded["judged"]["product"] >= 20
+    assert recorded["judged"]["votes"]["verdict"] == "open"
 
 
 async def test_a_rollback_can_name_its_version_if_it_was_in_production(
@@ -156,7 +207,7 @@ async def test_the_history_tells_everything_in_plain_sentences(
     await service.rollback("tickets", "it was not", actor)
     lines = await service.history("tickets")
     promoted = lines[1].sentence
-    assert promoted.startswith(f"'tickets': version 1 -> {better} promoted by test client 1 (Ahead of production: +")
+    assert promoted.startswith(f"'tickets': version 1 -> {better} promoted by test client 1 (Ready: +")
     assert promoted.endswith("Reason: it is right")
     assert [line.sentence for line in lines] == [
         f"'tickets': rolled back from version {better} to 1 by test client 1: it was not",

@@ -4,7 +4,7 @@ import functools
 import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Annotated, ParamSpec, TypeAlias, TypeVar
+from typing import Annotated, Literal, ParamSpec, TypeAlias, TypeVar
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
@@ -35,11 +35,18 @@ def service_of(ctx: Ctx) -> Service:
     return ctx.request_context.lifespan_context
 
 
-def actor_of(ctx: Ctx) -> Actor:
-    """Return the calling client; what comes through a tool is relayed by an assistant."""
+def shows_forms(ctx: Ctx) -> bool:
+    """Tell whether the client declared that it asks its user in forms; declaring no mode means forms."""
+    capabilities = ctx.client_capabilities
+    forms = capabilities.elicitation if capabilities is not None else None
+    return forms is not None and (forms.form is not None or forms.url is None)
+
+
+def actor_of(ctx: Ctx, kind: Literal["human", "assistant"] = "assistant") -> Actor:
+    """Return the calling client; what comes through a tool is relayed by an assistant, unless a form was filled in."""
     params = ctx.request_context.session.client_params
     info = params.client_info if params is not None else None
-    return Actor("assistant", f"{info.name} {info.version}"[:120] if info is not None else "mcp client")
+    return Actor(kind, f"{info.name} {info.version}"[:120] if info is not None else "mcp client")
 
 
 def said(result: BaseModel) -> CallToolResult:
@@ -95,6 +102,8 @@ def answering(tool: Callable[P, Awaitable[CallToolResult]]) -> Callable[P, Await
     async def wrapped(*args: P.args, **kwargs: P.kwargs) -> CallToolResult:
         try:
             return await tool(*args, **kwargs)
+        except ToolError:
+            raise
         except PromptBreederError as error:
             raise ToolError(encodable(str(error))) from error
         except Exception as error:  # the caller must be told something of use, whatever it was

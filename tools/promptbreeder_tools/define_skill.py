@@ -46,7 +46,7 @@ async def define_skill(
     ] = None,
     settings: Annotated[
         dict[str, Any] | None,
-        Field(description="weights (balanced|fast|taste|accurate), latency_limit_seconds, allowed_decoding, ..."),
+        Field(description="weights (balanced|fast|taste|accurate), latency_limit_seconds, min_improvement, votes, ..."),
     ] = None,
 ) -> Annotated[CallToolResult, SkillReport]:
     """Create a skill (a small task that a local model does); with a known name, add examples and a new prompt version.

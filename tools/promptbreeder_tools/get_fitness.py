@@ -29,7 +29,7 @@ async def get_fitness(
     skill: SkillName | None = None,
     version: Annotated[VersionNumber | None, Field(description="Default: production")] = None,
 ) -> Annotated[CallToolResult, Fitness]:
-    """Measured accuracy, fitness and votes of a version, compared with production; without skill, one line a skill.
+    """Accuracy, fitness, votes of a version, and whether it is ready for production; without skill, a line a skill.
 
     Measures what was never measured.
     """

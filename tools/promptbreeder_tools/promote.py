@@ -31,7 +31,7 @@ async def promote(
     ] = None,
     force: Annotated[bool, Field(description="Promote against the evidence; recorded")] = False,  # noqa: FBT002
 ) -> Annotated[CallToolResult, Moved]:
-    """Put a version into production if its gate accuracy is not below production's. Ask the user first."""
+    """Put a version into production if it is shown to be better; else says what is missing. Ask the user first."""
     moved = await service_of(ctx).promote(
         skill, version, reason, actor_of(ctx), expected_production=expected_production, force=force
     )

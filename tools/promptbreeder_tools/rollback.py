@@ -16,7 +16,7 @@ def register(server: MCPServer[Service]) -> None:
     server.add_tool(
         rollback,
         title="Roll back",
-        annotations=ToolAnnotations(destructive_hint=True, idempotent_hint=False, open_world_hint=False),
+        annotations=ToolAnnotations(destructive_hint=True, idempotent_hint=True, open_world_hint=False),
     )
 
 

@@ -104,6 +104,7 @@ def _next_commands(report: SkillReport) -> list[str]:
     start, counts = "  promptbreeder-mcp", report.examples
     if report.variant is not None:
         return [
+            f"{start} vote {report.skill} --input 'some text'",
             f"{start} fitness {report.skill} --version {report.variant}",
             f"{start} promote {report.skill} {report.variant} --reason 'better'",
         ]

@@ -1,15 +1,17 @@
 """What all commands share: a service for the time of one command, plain errors, the progress bar."""
 
+import functools
 import logging
 import os
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import anyio
 import click
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pydantic import BaseModel
 
 from promptbreeder.errors import InvalidInput, PromptBreederError
@@ -21,8 +23,21 @@ from promptbreeder_server.settings import Settings
 from promptbreeder_server.stopping import stop_on_signal
 
 T = TypeVar("T")
+P = ParamSpec("P")
 ACTOR = Actor("human", "promptbreeder-mcp command line")
 WHOLE_RUN_SECONDS = 24 * 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A service that runs in a thread of its own."""
+
+    service: Service
+    portal: BlockingPortal
+
+    def call(self, method: Callable[P, Awaitable[T]], *arguments: P.args, **named: P.kwargs) -> T:
+        """Call a method of the service, wait for it, and return what it returns."""
+        return self.portal.call(functools.partial(method, *arguments, **named))
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +98,22 @@ def with_service(context: click.Context, work: Callable[[Service], Awaitable[T]]
     for error in failure:
         raise error if isinstance(error, click.ClickException) else click.ClickException(str(error)) from error
     return results[0]
+
+
+@contextmanager
+def beside_service(context: click.Context) -> Iterator[Beside]:
+    """Yield a service that runs in a thread beside this one.
+
+    For commands that ask the user again and again: waiting for a key, they must not hold the event loop.
+    """
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
+    settings = context.obj.settings()
+    with (
+        told_plainly(),
+        start_blocking_portal() as portal,
+        portal.wrap_async_context_manager(compose(settings)) as service,
+    ):
+        yield Beside(service, portal)
 
 
 def show(result: BaseModel, *, as_json: bool) -> None:

@@ -1,0 +1,87 @@
+"""A/B tests: which versions are tested against production by votes, and how each test stands."""
+
+import random
+import secrets
+from collections.abc import Sequence
+
+from promptbreeder.lifecycle.duels import Standing, choose_candidate, judge_votes
+from promptbreeder.results import VoteCounts, VoteTest
+from promptbreeder.skill import Skill
+from promptbreeder.store import duels, events, skills, versions
+from promptbreeder.store.tables import Tables
+from promptbreeder.usecases.workbench import Workbench
+
+DAY_SECONDS = 86_400.0
+
+
+def vote_test(db: Tables, skill: Skill, *, candidate: int, incumbent: int, now: float) -> VoteTest:
+    """Return how the test of two versions stands, by all votes between them; it begins with the first."""
+    tally = duels.tally(db, skill.name, challenger=candidate, incumbent=incumbent)
+    days = 0.0 if tally.opened_at is None else max(0.0, now - tally.opened_at) / DAY_SECONDS
+    settings = skill.settings
+    judged = judge_votes(
+        *tally.total,
+        days=days,
+        votes_cap=settings.votes,
+        days_cap=settings.days,
+        incumbent="production" if incumbent == events.production(db, skill.name) else f"version {incumbent}",
+    )
+    return VoteTest(
+        candidate=candidate,
+        incumbent=incumbent,
+        verdict=judged.outcome,
+        sentence=judged.sentence,
+        wins=tally.total.wins,
+        losses=tally.total.losses,
+        ties=tally.total.ties,
+        human=VoteCounts(**tally.human._asdict()),
+        relayed=VoteCounts(**tally.relayed._asdict()),
+        e_value=judged.e,
+        votes_needed=judged.votes_needed,
+        votes_left=judged.votes_left,
+    )
+
+
+def tests_of(db: Tables, skill: Skill, now: float) -> tuple[VoteTest, ...]:
+    """Return the tests of all candidates against production.
+
+    A candidate is a version that is newer than production and has never been in production: what was rolled back had
+    its chance, and what is older was there to be chosen when production was.
+    """
+    production = events.production(db, skill.name)
+    return tuple(
+        vote_test(db, skill, candidate=version.n, incumbent=production, now=now)
+        for version in versions.all_versions(db, skill.name)
+        if version.n > production and not events.was_production(db, skill.name, version.n)
+    )
+
+
+def chosen(tests: Sequence[VoteTest]) -> int | None:
+    """Return the candidate to show next, or None where all are decided.
+
+    Open tests go first. Where there is none, one that ended without a preference is resumed.
+    """
+    for outcomes in ({"open"}, {"inconclusive", "futile"}, {"win"}):
+        standings = [Standing(test.candidate, test.wins, test.losses) for test in tests if test.verdict in outcomes]
+        if standings:
+            return choose_candidate(standings, random.Random(secrets.randbits(64)))
+    return None
+
+
+async def offer(bench: Workbench, name: str, text: str | None) -> str | None:
+    """Return, with the skill's show probability, that an A/B test is open and how to vote in it; else None."""
+
+    def look(db: Tables) -> tuple[float, list[VoteTest]]:
+        skill = skills.get(db, name)
+        found = [test for test in tests_of(db, skill, bench.clock()) if test.verdict == "open"]
+        return skill.settings.show_probability, found
+
+    probability, found = await bench.store.read(look)
+    if not found or secrets.SystemRandom().random() >= probability:
+        return None
+    told = ", ".join(f"version {test.candidate} ({test.wins + test.losses + test.ties} votes)" for test in found[:3])
+    how = f"compare_prompts('{name}')" if text is None else f"compare_prompts('{name}', input=<the same input>)"
+    return (
+        f"An A/B test is open: {told} against production, version {found[0].incumbent}. {how} gives both answers "
+        "blind; offer it to the user, who may vote."
+    )

@@ -1,0 +1,146 @@
+"""Judge a version against production: what is known of it, and whether it may be promoted."""
+
+import itertools
+import json
+from dataclasses import dataclass
+
+from promptbreeder.evaluation.fitness import latency_seconds
+from promptbreeder.lifecycle.gate import accuracy_of, compare, uses_since_renewal
+from promptbreeder.lifecycle.promotion import (
+    Bar,
+    Cost,
+    Readiness,
+    Votes,
+    readiness,
+    readiness_by_votes,
+    without_gate,
+)
+from promptbreeder.models.base import Rates
+from promptbreeder.prompt import Decoding
+from promptbreeder.results import Evidence, Fitness, VersionFitness, VoteTest
+from promptbreeder.skill import Skill, Split
+from promptbreeder.store import duels, evaluations, examples, runs, skills, versions
+from promptbreeder.store.evaluations import Evaluation
+from promptbreeder.store.tables import Tables
+from promptbreeder.store.versions import Version
+from promptbreeder.usecases.ab_tests import vote_test
+from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation
+from promptbreeder.usecases.reporting import search_score_of
+from promptbreeder.usecases.skills import list_skills
+from promptbreeder.usecases.workbench import Workbench
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """The verdict on a version beside production."""
+
+    found: Readiness
+    votes: VoteTest
+    gate_uses: int
+
+    @property
+    def evidence(self) -> Evidence:
+        """The verdict and what it rests on, as it is told and recorded."""
+        found, gate = self.found, self.found.gate
+        return Evidence(
+            verdict=found.verdict,
+            better=None if gate is None else gate.better,
+            worse=None if gate is None else gate.worse,
+            difference=None if gate is None else gate.difference,
+            gate_e=None if gate is None else gate.e,
+            mcnemar_p=None if gate is None else gate.mcnemar_p,
+            gate_uses=self.gate_uses,
+            votes=self.votes,
+            product=found.product,
+            more_gate_examples=found.more_gate_examples,
+            more_votes=found.more_votes,
+        )
+
+
+async def judge(bench: Workbench, skill: Skill, version: Version, production: Version) -> Judgement:
+    """Return whether `version` may take the place of `production`; what was never measured is measured now.
+
+    Raises:
+        ModelError: if the skill's model cannot be had.
+    """
+    test, uses = await bench.store.read(
+        lambda db: (
+            vote_test(db, skill, candidate=version.n, incumbent=production.n, now=bench.clock()),
+            gate_uses(db, skill, version),
+        )
+    )
+    votes = Votes(test.wins, test.losses, test.ties)
+    if skill.metric == "preference":
+        return Judgement(readiness_by_votes(votes), test, 0)
+    ours, theirs = await gate_evaluation(bench, skill, version), await gate_evaluation(bench, skill, production)
+    compared = compare(*evaluations.paired(ours, theirs))
+    if compared is None:
+        return Judgement(without_gate(votes), test, uses)
+    rates = await (await bench.model(skill.model)).rates()
+    settings = skill.settings
+    bar = Bar(
+        settings.latency_limit_seconds,
+        min_improvement=settings.min_improvement,
+        token_limit=settings.token_limit,
+        min_accuracy=settings.min_accuracy,
+    )
+    found = readiness(
+        compared, votes, bar, cost=cost_of(ours, rates), incumbent_cost=cost_of(theirs, rates), gate_uses=uses
+    )
+    return Judgement(found, test, uses)
+
+
+def gate_uses(db: Tables, skill: Skill, version: Version) -> int:
+    """Return how many evolved candidates met the gate before `version` did, since the gate was last renewed."""
+    earlier = itertools.takewhile(lambda run: run.run_id != version.run_id, runs.met_gate(db, skill.name))
+    past = [frozenset(json.loads(run.config)["plan"]["gate_ids"]) for run in earlier]
+    return uses_since_renewal(past, examples.in_use(db, skill.name, Split.GATE))
+
+
+def cost_of(evaluation: Evaluation, rates: Rates) -> Cost:
+    """Return what the answers of an evaluation took."""
+    n = max(1, len(evaluation.scores))
+    fresh, written = evaluation.fresh_tokens / n, evaluation.completion_tokens / n
+    return Cost(latency_seconds(fresh, written, rates), fresh + written, evaluation.unparsable)
+
+
+async def get_fitness(bench: Workbench, name: str | None, number: int | None) -> Fitness:
+    """Return one line a skill, or all that is known of one version; what was never measured is measured now."""
+    if name is None:
+        return Fitness(skills=await list_skills(bench))
+
+    def look(db: Tables) -> tuple[Skill, Version, Version]:
+        production = versions.production(db, name)
+        return skills.get(db, name), production, production if number is None else versions.get(db, name, number)
+
+    skill, production, version = await bench.store.read(look)
+    won, lost = await bench.store.read(lambda db: duels.record(db, name, version.n))
+    judged = None if version.n == production.n else await judge(bench, skill, version, production)
+    known = VersionFitness(
+        skill=name,
+        version=version.n,
+        production=judged is None,
+        decoding=version.prompt.decoding,
+        votes={"won": won, "lost": lost},
+        gate=None,
+        verdict="In production." if judged is None else judged.found.sentence,
+        evidence=None if judged is None else judged.evidence,
+    )
+    if skill.metric == "preference":
+        said = f"Judged by votes alone. {known.verdict}"
+        return Fitness(version=known.model_copy(update={"verdict": said}))
+    return Fitness(version=known.model_copy(update=await _measured(bench, skill, version, production)))
+
+
+async def _measured(bench: Workbench, skill: Skill, version: Version, production: Version) -> dict[str, object]:
+    evaluation = await gate_evaluation(bench, skill, version)
+    cost = cost_of(evaluation, await (await bench.model(skill.model)).rates())
+    return {
+        "gate": accuracy_of(evaluation.scores),
+        "gate_free": accuracy_of((await gate_evaluation(bench, skill, version, Decoding.FREE)).scores),
+        "production_gate": accuracy_of((await gate_evaluation(bench, skill, production)).scores),
+        "search_score": await bench.store.read(lambda db: search_score_of(db, version)),
+        "parts": await fitness_parts(bench, skill, evaluation),
+        "tokens": cost.tokens,
+        "unparsable": cost.unparsable,
+    }

@@ -1,0 +1,232 @@
+"""What get_fitness says of a version beside production, and what keeps it from being promoted."""
+
+import json
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+
+from promptbreeder.errors import InvalidInput, NotPromotable
+from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
+from promptbreeder.results import Evidence, VersionFitness
+from promptbreeder.service import Service
+from promptbreeder.skill import Example, Split
+
+pytestmark = pytest.mark.anyio
+Definition = Callable[..., SkillDefinition]
+
+
+async def known_of(service: Service, version: int, skill: str = "tickets") -> tuple[VersionFitness, Evidence]:
+    """Return what is known of a version that is not in production."""
+    known = (await service.fitness(skill, version)).version
+    assert known is not None
+    assert known.evidence is not None
+    return known, known.evidence
+
+
+async def test_the_evidence_is_told_in_fields_and_in_a_sentence(service: Service, better: int) -> None:
+    """Item by item against production, with E and McNemar's p, and the votes beside it."""
+    known, evidence = await known_of(service, better)
+    assert known.gate is not None
+    assert known.production_gate is not None
+    assert evidence.difference == pytest.approx(known.gate.accuracy - known.production_gate.accuracy)
+    assert (evidence.better, evidence.worse) == (round(known.gate.n * evidence.difference), 0)
+    assert evidence.mcnemar_p == pytest.approx(2 * 0.5 ** (evidence.better or 0))
+    assert evidence.verdict == "ready"
+    assert evidence.gate_e == evidence.product > 20
+    assert (evidence.votes.verdict, evidence.votes.e_value, evidence.gate_uses) == ("open", 1, 0)
+    assert known.verdict.startswith(f"Ready: +{100 * evidence.difference:.1f} points on {known.gate.n} gate examples")
+    assert (await service.fitness("tickets")).version is not None
+
+
+async def test_production_has_no_evidence_against_itself(service: Service) -> None:
+    """It is said to be in production, with its accuracy and what an answer takes."""
+    known = (await service.fitness("tickets", 1)).version
+    assert known is not None
+    assert (known.verdict, known.evidence, known.production) == ("In production.", None, True)
+    assert known.tokens is not None
+    assert known.unparsable == 0
+
+
+async def test_votes_and_gate_multiply(service: Service, fair: int, actor: Actor, database: Path) -> None:
+    """A gate that is a little ahead needs few votes; the verdict says how many, and they make it ready."""
+    known, evidence = await known_of(service, fair)
+    assert evidence.verdict == "more evidence needed"
+    assert evidence.gate_e is not None
+    assert 1 < evidence.gate_e < 20
+    assert evidence.more_votes is not None
+    assert f"{evidence.more_votes} more votes won in a row would do" in known.verdict
+    assert evidence.more_gate_examples is not None
+    assert f"({evidence.more_gate_examples} of them for the gate)" in known.verdict
+    for _ in range(evidence.more_votes):
+        assert (await known_of(service, fair))[1].verdict == "more evidence needed"
+        duel = await service.compare("tickets", text="charge", b=fair)
+        await service.vote(duel.duel_id, _choice_for(database, duel.duel_id, fair), actor)
+    _, after = await known_of(service, fair)
+    assert after.verdict == "ready"
+    assert after.product == pytest.approx(evidence.gate_e * after.votes.e_value)
+    assert not (await service.promote("tickets", fair, "it is better", actor)).forced
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"min_improvement": 0.9}, r"at least \+90.0 points are asked for"),
+        ({"token_limit": 1}, r"an answer takes \d+ tokens where 1 is the limit"),
+        ({"latency_limit_seconds": 1e-9}, "s where 1e-09 s is the limit"),
+    ],
+)
+async def test_what_the_skill_asks_for_must_be_met(  # noqa: PLR0917  fixtures
+    service: Service,
+    better: int,
+    actor: Actor,
+    ticket_skill: Definition,
+    settings: dict[str, object],
+    reason: str,
+) -> None:
+    """However clear the evidence is; the refusal names what is broken."""
+    await service.define_skill(ticket_skill(examples=[], settings=settings), actor)
+    with pytest.raises(NotPromotable, match=reason):
+        await service.promote("tickets", better, "why", actor)
+
+
+async def test_the_least_accuracy_is_asked_for_where_the_skill_sets_it(
+    service: Service, fair: int, actor: Actor, ticket_skill: Definition
+) -> None:
+    """Better than bad production is not good enough then."""
+    await service.define_skill(ticket_skill(examples=[], settings={"min_accuracy": 0.85}), actor)
+    with pytest.raises(NotPromotable, match=r"its accuracy is 0\.\d\d where 0.85 is asked for"):
+        await service.promote("tickets", fair, "why", actor)
+
+
+async def test_more_unparsable_answers_keep_a_version_out(
+    database: Path, open_service: Callable[..., Service], actor: Actor, ticket_skill: Definition
+) -> None:
+    """A version that is right more often, but says nothing usable at times, breaks what reads its answers."""
+
+    def answers(request: Any) -> str:  # noqa: ANN401  a Generate
+        item = request.messages[-1].content
+        if request.messages[0].content.startswith("Which"):
+            return "technical"
+        return "nothing" if "crash" in item else "delivery" if "parcel" in item or "courier" in item else "billing"
+
+    async with open_service(database, ScriptedModel(answers)) as service:
+        other = (await service.define_skill(ticket_skill(prompt="Guess.", examples=[]), actor)).version
+        known, evidence = await known_of(service, other)
+        assert evidence.verdict == "worse"
+        assert f"{known.unparsable} answers are unparsable, 0 of production" in known.verdict
+
+
+async def test_graded_scores_are_bet_on(
+    database: Path, open_service: Callable[..., Service], actor: Actor, ticket_skill: Definition
+) -> None:
+    """There is an E of the gate but no McNemar test, and the same threshold."""
+
+    def half_right(request: Any) -> str:  # noqa: ANN401  a Generate
+        return "one" if request.messages[0].content == "Old." else "one two three"
+
+    async with open_service(database, ScriptedModel(half_right)) as service:
+        texts = [{"input": f"t{number}", "expected": "one two four"} for number in range(90)]
+        graded = ticket_skill(name="graded", prompt="Old.", variant="New.", metric="f1", labels=None, examples=texts)
+        await service.define_skill(graded, actor)
+        _, evidence = await known_of(service, 2, "graded")
+        assert (evidence.verdict, evidence.mcnemar_p, evidence.worse) == ("ready", None, 0)
+        assert evidence.gate_e == evidence.product > 20
+
+
+async def test_a_skill_without_gate_examples_has_insufficient_examples(
+    service: Service, actor: Actor, ticket_skill: Definition
+) -> None:
+    """Also where there is none at all."""
+    await service.define_skill(ticket_skill(name="bare", variant="Other.", examples=[]), actor)
+    known, evidence = await known_of(service, 2, "bare")
+    assert (evidence.verdict, evidence.better, evidence.more_gate_examples) == ("insufficient examples", None, 20)
+    assert known.verdict == "Insufficient examples: none is in the gate split; about 50 are needed."
+
+
+async def test_each_evolved_candidate_uses_the_gate_and_ten_wear_it_out(
+    database: Path,
+    open_service: Callable[..., Service],
+    reader: ScriptedModel,
+    actor: Actor,
+    ticket_skill: Definition,
+) -> None:
+    """Then only votes or new examples speak for a version. Its own use does not count against a candidate."""
+    async with open_service(database) as service:
+        request = EvolveRequest(skill="tickets", generations=2, population=6, budget_tokens=60_000)
+        run = await service.evolve(request, actor, wait_seconds=300)
+        assert run.version is not None
+        assert (await known_of(service, run.version))[1].gate_uses == 0
+    _repeat_run(database, run.run_id, 9)
+    async with open_service(database, reader) as service:
+        right = ticket_skill(prompt="Answer with the word that the ticket begins with.", examples=[])
+        better = (await service.define_skill(right, actor)).version
+        known, evidence = await known_of(service, better)
+        assert (evidence.gate_uses, evidence.verdict) == (10, "gate worn")
+        assert "10 candidates were judged by these gate examples" in known.verdict
+        assert (await known_of(service, run.version))[1].gate_uses == 0
+        with pytest.raises(NotPromotable, match="Gate worn"):
+            await service.promote("tickets", better, "why", actor)
+        fresh = [Example(input=f"invoice {number}", expected="billing", split=Split.GATE) for number in range(20)]
+        await service.add_examples("tickets", fresh, actor)
+        _, renewed = await known_of(service, better)
+        assert (renewed.gate_uses, renewed.verdict) == (0, "ready")
+
+
+@pytest.mark.parametrize(
+    ("settings", "reason"),
+    [
+        ({"min_improvement": -0.1}, "min_improvement: Input should be greater than or equal to 0"),
+        ({"min_accuracy": 85}, "min_accuracy: Input should be less than or equal to 1"),
+        ({"token_limit": 0}, "token_limit: Input should be greater than or equal to 1"),
+        ({"votes": 6}, "votes: Input should be greater than or equal to 7"),
+        ({"days": 0}, "days: Input should be greater than 0"),
+        ({"show_probability": float("nan")}, "show_probability: Input should be"),
+        ({"opt_in_auto_promote": "yes"}, "opt_in_auto_promote: Input should be a valid boolean"),
+        ({"auto_promote": True}, "auto_promote: Extra inputs are not permitted"),
+    ],
+)
+async def test_settings_out_of_range_are_refused(
+    ticket_skill: Definition, settings: dict[str, object], reason: str
+) -> None:
+    """Each by its name; nothing is stored."""
+    with pytest.raises(InvalidInput, match=reason):
+        ticket_skill(settings=settings)
+
+
+async def test_a_skill_stored_before_these_settings_has_their_defaults(database: Path, service: Service) -> None:
+    """It goes on as new ones do."""
+    with closing(sqlite3.connect(database)) as db:
+        (body,) = db.execute("SELECT body FROM skills").fetchone()
+        old = json.loads(body)
+        for name in ("min_improvement", "min_accuracy", "token_limit", "votes", "days", "show_probability"):
+            del old["settings"][name]
+        del old["settings"]["opt_in_auto_promote"]
+        db.execute("UPDATE skills SET body = ?", [json.dumps(old)])
+        db.commit()
+    settings = (await service.skill("tickets")).settings
+    assert (settings.min_improvement, settings.min_accuracy, settings.token_limit) == (0.05, None, None)
+    assert (settings.votes, settings.days, settings.show_probability) == (30, 7, 0.5)
+    assert settings.opt_in_auto_promote is False
+
+
+def _choice_for(database: Path, duel_id: str, version: int) -> Literal["A", "B"]:
+    with closing(sqlite3.connect(database)) as db:
+        (a,) = db.execute("SELECT a_version FROM duels WHERE duel_id = ?", [duel_id]).fetchone()
+    return "A" if a == version else "B"
+
+
+def _repeat_run(database: Path, run_id: str, times: int) -> None:
+    """Store a run again and again, each with its own id, as if it had met the gate so often."""
+    with closing(sqlite3.connect(database)) as db:
+        db.row_factory = sqlite3.Row
+        for table, where in (("runs", "run_id = ?"), ("run_journal", "run_id = ? AND ask_kind = 'gate'")):
+            (row,) = db.execute(f"SELECT * FROM {table} WHERE {where}", [run_id]).fetchall()  # noqa: S608
+            for number in range(times):
+                copy = {**row, "run_id": f"r-copy-{number}", "created_at": row["created_at"] + number + 1}
+                db.execute(f"INSERT INTO {table} VALUES ({','.join('?' * len(copy))})", [*copy.values()])  # noqa: S608
+        db.commit()

@@ -1,0 +1,228 @@
+"""A/B tests: what the votes say after each vote, who is shown, and when a test is over."""
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from promptbreeder.errors import InvalidInput, NotPromotable
+from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.requests import Actor, SkillDefinition
+from promptbreeder.results import VoteReport
+from promptbreeder.service import Service
+
+pytestmark = pytest.mark.anyio
+RELAYING = Actor("assistant", "Claude 1")
+Taste = Callable[..., SkillDefinition]
+
+
+def echo(request: object) -> str:
+    """Answer with the prompt: who voted for which is then plain."""
+    return str(request.messages[0].content)  # type: ignore[attr-defined]  # a Generate
+
+
+@pytest.fixture
+def taste(ticket_skill: Callable[..., SkillDefinition]) -> Taste:
+    """Return a maker of a skill that is judged by votes alone, with two prompts and one train example."""
+
+    def make(**changes: object) -> SkillDefinition:
+        fields: dict[str, object] = {
+            "name": "tone",
+            "prompt": "Old.",
+            "variant": "New.",
+            "metric": "preference",
+            "labels": None,
+            "examples": [{"input": "hello", "split": "train"}],
+            "settings": {"show_probability": 0},
+        }
+        return ticket_skill(**{**fields, **changes})
+
+    return make
+
+
+@pytest.fixture
+def tasteful(database: Path, open_service: Callable[..., Service]) -> Callable[..., Service]:
+    """Return a maker of services whose model answers with its prompt, `hours` from now."""
+    return lambda hours=0: open_service(database, ScriptedModel(echo), hours=hours)
+
+
+async def cast(service: Service, votes: str, *, actor: Actor, b: int | None = None) -> VoteReport:
+    """Vote once for each letter: + for the new version, - for production, 0 for a tie; return the last report."""
+    for letter in votes:
+        duel = await service.compare("tone", text="hello", b=b)
+        report = await service.vote(duel.duel_id, _choice(duel.a, letter), actor)
+    return report
+
+
+def _choice(a: str, letter: str) -> str:  # the answers are the prompts
+    if letter == "0":
+        return "tie"
+    return "A" if (a == "Old.") == (letter == "-") else "B"
+
+
+async def test_every_vote_tells_how_the_test_stands(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """Seven to none is the quickest win; before, the votes that are still needed are told, and who cast which."""
+    async with tasteful() as service:
+        await service.define_skill(taste(), actor)
+        first = await cast(service, "+", actor=actor)
+        assert (first.verdict, first.votes_needed, first.votes_left) == ("open", 6, 29)
+        assert first.e_value == pytest.approx(1.5)
+        sixth = await cast(service, "++++0+", actor=RELAYING)
+        assert (sixth.verdict, sixth.votes_needed, sixth.votes_left) == ("open", 1, 23)
+        assert (sixth.human.wins, sixth.relayed.wins, sixth.relayed.ties) == (1, 5, 1)
+        won = await cast(service, "+", actor=actor)
+        assert (won.verdict, won.wins, won.losses, won.ties, won.votes_needed) == ("win", 7, 0, 1, 0)
+        assert won.e_value >= 20
+
+
+@pytest.mark.parametrize(
+    ("settings", "votes", "verdict"),
+    [({}, "-" * 6, "lose"), ({"votes": 8}, "+-", "futile"), ({"votes": 7}, "0" * 7, "inconclusive")],
+)
+async def test_a_test_can_end_without_a_win(  # noqa: PLR0917  fixtures
+    tasteful: Callable[..., Service],
+    taste: Taste,
+    actor: Actor,
+    settings: dict[str, object],
+    votes: str,
+    verdict: str,
+) -> None:
+    """By the votes against it, by what the votes left could still bring, or by their number; ties are votes."""
+    async with tasteful() as service:
+        await service.define_skill(taste(settings=settings), actor)
+        report = await cast(service, votes, actor=actor)
+        assert report.verdict == verdict
+        with pytest.raises(NotPromotable, match="Worse: production is preferred" if verdict == "lose" else "More evid"):
+            await service.promote("tone", 2, "I like it", actor)
+
+
+async def test_a_test_ends_after_its_days_and_can_be_resumed(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """Counted from the first vote; the votes are kept, and asking for more duels goes on with them."""
+    async with tasteful() as service:
+        await service.define_skill(taste(), actor)
+        await cast(service, "+++", actor=actor)
+    async with tasteful(hours=24 * 7 + 1) as later:
+        known = (await later.fitness("tone", 2)).version
+        assert known is not None
+        assert known.evidence is not None
+        assert known.evidence.votes.verdict == "inconclusive"
+        resumed = await cast(later, "++++", actor=actor)
+        assert (resumed.verdict, resumed.wins) == ("win", 7)
+
+
+async def test_more_votes_allowed_reopen_a_test(tasteful: Callable[..., Service], taste: Taste, actor: Actor) -> None:
+    """The setting is read at every vote."""
+    async with tasteful() as service:
+        await service.define_skill(taste(settings={"votes": 7}), actor)
+        assert (await cast(service, "0" * 7, actor=actor)).verdict == "inconclusive"
+        await service.define_skill(taste(settings={"votes": 40}), actor)
+        assert (await cast(service, "+", actor=actor)).verdict == "open"
+
+
+async def test_a_skill_of_taste_is_promoted_by_votes_alone(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """When they suffice and not before; the refusal says how many are missing."""
+    async with tasteful() as service:
+        await service.define_skill(taste(), actor)
+        await cast(service, "++++++", actor=actor)
+        with pytest.raises(NotPromotable, match=r"1 more vote won would do; votes 6 to 0"):
+            await service.promote("tone", 2, "why", actor)
+        await cast(service, "+", actor=actor)
+        moved = await service.promote("tone", 2, "why", actor)
+        assert moved.evidence.startswith("Ready: votes 7 to 0")
+        assert not moved.forced
+        known = (await service.fitness("tone", 2)).version
+        assert known is not None
+        assert (known.gate, known.verdict) == (None, "Judged by votes alone. In production.")
+
+
+async def test_of_several_candidates_the_liked_one_is_shown_more_and_the_beaten_one_not_at_all(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """Thompson sampling among open tests; what production has beaten is out."""
+    async with tasteful() as service:
+        await service.define_skill(taste(), actor)
+        for prompt in ("Third.", "Fourth."):
+            await service.define_skill(taste(prompt=prompt, variant=None), actor)
+        await cast(service, "------", actor=actor, b=2)
+        await cast(service, "++++++", actor=actor, b=3)
+        await cast(service, "--", actor=actor, b=4)
+        shown: Counter[str] = Counter()
+        for _ in range(40):
+            duel = await service.compare("tone", text="hello")
+            shown.update({duel.a, duel.b} - {"Old."})
+    assert shown["New."] == 0
+    assert shown["Third."] > 20
+
+
+async def test_two_versions_outside_production_can_be_compared_too(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """The older is then the incumbent, and nothing is said of production."""
+    async with tasteful() as service:
+        await service.define_skill(taste(), actor)
+        await service.define_skill(taste(prompt="Third.", variant=None), actor)
+        for _ in range(6):
+            duel = await service.compare("tone", text="hello", a=3, b=2)
+            report = await service.vote(duel.duel_id, "A" if duel.a == "New." else "B", actor)
+        assert (report.candidate, report.incumbent, report.verdict) == (3, 2, "lose")
+        assert report.sentence == "Version 2 is preferred: 0 won, 6 lost, 0 tied."
+        evidence = (await service.fitness("tone", 3)).version
+        assert evidence is not None
+        assert evidence.evidence is not None
+        assert evidence.evidence.votes.losses == 0
+
+
+async def test_what_was_in_production_is_no_candidate_again_unless_it_is_named(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """It was rolled back for a reason."""
+    async with tasteful() as service:
+        await service.define_skill(taste(), actor)
+        await service.promote("tone", 2, "try it", actor, force=True)
+        await service.rollback("tone", "no", actor)
+        with pytest.raises(InvalidInput, match="nothing to compare version 1 with"):
+            await service.compare("tone", text="hello")
+        assert (await service.compare("tone", text="hello", b=2)).duel_id
+
+
+async def test_an_earlier_live_input_is_drawn_where_no_example_is_unused(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """First the examples, then what the skill was really asked; an input that is in the gate split never."""
+    gated = [{"input": "hello", "split": "train"}, {"input": "secret", "split": "gate"}]
+    async with tasteful() as service:
+        await service.define_skill(taste(examples=gated), actor)
+        for text in ("from life", "Secret "):
+            await service.run_skill("tone", text)
+        assert [(await service.compare("tone")).input for _ in range(2)] == ["hello", "from life"]
+        assert (await service.compare("tone")).input == "hello"
+        await service.define_skill(taste(name="bare", examples=[]), actor)
+        with pytest.raises(InvalidInput, match="no example and no earlier input to draw; give an input"):
+            await service.compare("bare")
+
+
+@pytest.mark.parametrize("probability", [0, 1])
+async def test_an_open_test_is_offered_as_often_as_the_skill_says(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor, probability: int
+) -> None:
+    """By run_skill and by get_prompt when they show production; a version that was asked for is not disturbed."""
+    async with tasteful() as service:
+        await service.define_skill(taste(settings={"show_probability": probability}), actor)
+        answered = await service.run_skill("tone", "hello")
+        prompt = await service.prompt("tone", text="hello", offering=True)
+        for notice in (answered.notice, prompt.notice):
+            assert (notice is not None) == bool(probability)
+            assert notice is None or "An A/B test is open: version 2 (0 votes) against production, version 1" in notice
+            assert notice is None or "compare_prompts('tone', input=<the same input>)" in notice
+        assert (await service.run_skill("tone", "hello", 2)).notice is None
+        assert (await service.prompt("tone", 1, offering=True)).notice is None
+        assert (await service.prompt("tone")).notice is None
+        await cast(service, "-" * 6, actor=actor)
+        assert (await service.run_skill("tone", "hello")).notice is None
