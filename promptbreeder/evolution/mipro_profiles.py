@@ -22,6 +22,8 @@ class MiproProfile(BaseProfile):
     """How many of them are asked of the writer; the others are made of the train examples without a model."""
     written_summary: bool = False
     """The writer is asked what is typical of the data; needs a writer of some size."""
+    exemplars: int = 0
+    """The executor's right answers that a request shows; a small writer goes on with them instead of instructing."""
     pool: int
     """Train examples that the executor attempts, to learn from what it got right."""
     sets: int
@@ -78,6 +80,7 @@ MIPRO_PROFILES = {
         instructions=12,
         written=11,
         written_summary=True,
+        exemplars=2,
         pool=100,
         sets=12,
         context_size=5,

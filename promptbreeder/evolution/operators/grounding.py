@@ -9,7 +9,7 @@ from promptbreeder.evolution.asking import Step
 from promptbreeder.evolution.asks import Task, Trial
 from promptbreeder.evolution.context import Context
 from promptbreeder.evolution.diagnosis import diagnose
-from promptbreeder.evolution.facts import forms, telling_words, usual_range, usual_words
+from promptbreeder.evolution.facts import forms, usual_range, usual_words
 from promptbreeder.evolution.lockstep import together
 from promptbreeder.evolution.operators.bootstrap import Shots
 from promptbreeder.evolution.operators.neighbours import wordings
@@ -33,35 +33,29 @@ TIPS = (
 """One a proposal, so that proposals differ in kind."""
 _EXAMPLES = "Worked examples:"
 _TYPICAL = "What is typical of these examples?"
-_PAIRS = (
-    (
-        f"""\
-Task: Name the care that a house plant needs.
-Data: Inputs have 4 to 9 words. The answer is a few words long.
-{_EXAMPLES}
-Thick, waxy leaves, from the desert. => little water
-Current instruction: Is this plant for sun or shade?
-Tip: {TIPS[1]}""",
-        "Look at the leaves and the place that the plant comes from, then name how much water it wants.",
-    ),
+_TOY = (
+    "Task: Name the care that a house plant needs.",
+    "Data: Inputs have 4 to 9 words. The answer is a few words long.",
 )
+_TOY_EXAMPLES = (_EXAMPLES, "Thick, waxy leaves, from the desert. => little water")
+_TOY_WISH = ("Current instruction: Is this plant for sun or shade?", f"Tip: {TIPS[1]}")
+_TOY_REPLY = "Look at the leaves and the place that the plant comes from, then name how much water it wants."
 _SHOWN = 300
 """Characters of an example's input in a request."""
-_TOLD = 3
-"""Words that a summary names for a label."""
 _SUMMARY_WORDS = 60
 _SUMMARISED = 10
 """Examples from which the writer says what is typical."""
 
 
 def summary_of(task: Task) -> str:
-    """Return what the train examples have in common, without any model; empty where there are none."""
+    """Return what the train examples have in common, without any model; empty where there is nothing to say.
+
+    No words of the examples: a small writer goes on with them. `derived` puts those to use.
+    """
     low, high = usual_range([len(example.input.split()) for example in task.train])
     sentences = [f"Inputs have {low} to {high} words."] if high else []
     if task.labels:
         sentences.append(f"The answer is one of: {', '.join(task.labels)}.")
-        told = telling_words(task, _TOLD)
-        sentences += [f"Words like {', '.join(words)} point to {label}." for label, words in told.items() if words]
     else:
         least, most = usual_words(task)
         sentences += [f"Answers have {least} to {most} words."] if most else []
@@ -91,14 +85,14 @@ def proposed(prompt: Prompt, summary: str, shots: Shots, context: Context, wante
     head = [first, *([f"Data: {summary}"] if summary else [])]
     if shots:
         head += [_EXAMPLES, *(_line(shot.input, shot.output) for shot in shots)]
-    pairs = tuple(part for pair in _PAIRS for part in pair)
+    toy = "\n".join((*_TOY, *(_TOY_EXAMPLES if shots else ()), *_TOY_WISH))
     recipes = [
         Recipe(
-            pairs=_PAIRS,
+            pairs=((toy, _TOY_REPLY),),
             request="\n".join((*head, f"Current instruction: {current}", f"Tip: {TIPS[number % len(TIPS)]}")),
             opening="New instruction:",
             # The first line is all that is left of a reply that repeats the request.
-            demands=demands_of(context, parent=current, request=(first, _EXAMPLES, *TIPS, *pairs)),
+            demands=demands_of(context, parent=current, request=(first, _EXAMPLES, *TIPS, toy, _TOY_REPLY)),
         )
         for number in range(wanted)
     ]

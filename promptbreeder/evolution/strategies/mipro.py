@@ -33,8 +33,6 @@ from promptbreeder.evolution.telling import immigrant, newcomers, report
 from promptbreeder.prompt import Decoding, Prompt
 
 NAME = "mipro"
-_SHOTS_SHOWN = 2
-"""Demonstrations in a request to the writer."""
 
 
 def installed_optuna() -> str | None:
@@ -102,7 +100,7 @@ def _choices(given: Sequence[Prompt], profile: MiproProfile, context: Context) -
     trials = yield from attempted(base.but(decoding=max(decodings, key=list(Decoding).index)), context, profile.pool)
     sets = bootstrapped_sets(trials, context, profile.sets)
     summary = (yield from written_summary(context)) if profile.written_summary else summary_of(task)
-    shown = sets[-1][:_SHOTS_SHOWN] if sets else ()
+    shown = sets[-1][: profile.exemplars] if sets else ()
     texts = [prompt.instruction for prompt in given]
     wanted = max(0, profile.instructions - len(texts))
     written = yield from proposed(base, summary, shown, context, min(profile.written, wanted))
