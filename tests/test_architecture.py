@@ -31,6 +31,8 @@ ARROWS: dict[str, list[str]] = {
     "promptbreeder.datasets": [*OUR_PURE, "pydantic"],
     "promptbreeder.evolution": OUR_PURE,
     "promptbreeder.evolution.asks": [*OUR_PURE, "pydantic"],
+    # An optional library whose sampler is a pure function of a seed and of what it is told; imported when asked for.
+    "promptbreeder.evolution.strategies.mipro": [*OUR_PURE, "optuna"],
     "promptbreeder.evidence": OUR_PURE,
     "promptbreeder.lifecycle": [*OUR_PURE, "promptbreeder.evidence", "promptbreeder.results"],
     "promptbreeder.evaluation": [*OUR_PURE, MODEL_PORT],
@@ -162,6 +164,7 @@ def test_the_drawing_has_the_parts_that_the_rules_are_about() -> None:
         "mcp": {"promptbreeder_server", "promptbreeder_tools", "promptbreeder_resources"},
         "sqlite_utils": {"promptbreeder.store"},
         "ollama": {"promptbreeder.models"},
+        "optuna": {"promptbreeder.evolution.strategies.mipro"},
         "promptbreeder.store": {"promptbreeder.usecases", "promptbreeder_server.compose"},
         "promptbreeder.models": {"promptbreeder_server.compose"},
         "promptbreeder_tools": {"promptbreeder_server"},

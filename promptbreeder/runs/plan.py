@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from promptbreeder.errors import ReplayMismatch
 from promptbreeder.evaluation.metrics import METRICS_VERSION
+from promptbreeder.evolution.strategies.mipro import installed_optuna
 from promptbreeder.prompt import Prompt
 from promptbreeder.skill import Skill
 
@@ -65,6 +66,8 @@ class Plan(BaseModel):
     engine_version: int = ENGINE_VERSION
     metrics_version: int = METRICS_VERSION
     python: str = PYTHON
+    optuna: str | None = None
+    """Version of Optuna, where the strategy asks it; None for all other strategies."""
 
     def check_resumable(self, executor: str, writer: str) -> None:
         """Refuse to replay under other models or code.
@@ -78,6 +81,7 @@ class Plan(BaseModel):
             ("the search engine's version", self.engine_version, ENGINE_VERSION),
             ("the metrics' version", self.metrics_version, METRICS_VERSION),
             ("Python", self.python, PYTHON),
+            ("Optuna", self.optuna, (installed_optuna() or "not installed") if self.optuna else None),
         ):
             if then != now:
                 raise ReplayMismatch(

@@ -262,6 +262,7 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
             read_rate=rates.read,
             write_rate=rates.write,
             preference=preference_score(wins, losses),
+            optuna=strategy.optuna,
         )
         return plan, seeds[strategy.room :]
 

@@ -1,5 +1,6 @@
 """Strategies by name, with their profiles and the numbers that replace a profile's."""
 
+from importlib.util import find_spec
 from random import Random
 
 import pytest
@@ -9,14 +10,16 @@ from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.profiles import Profile
 from promptbreeder.evolution.strategies import STRATEGIES, choose
 
-NAMES = ("auto", "promptbreeder", "evoprompt-ga", "evoprompt-de", "opro", "edits")
+NAMES = ("auto", "promptbreeder", "evoprompt-ga", "evoprompt-de", "opro", "edits", "mipro")
+NEEDS_OPTUNA = pytest.mark.skipif(find_spec("optuna") is None, reason="Optuna is not installed")
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_strategy_has_a_small_profile_by_default_and_a_larger_one(name: str, task: Task) -> None:
-    """Both begin with an ask; the larger is the paper's where there is a paper."""
+@pytest.mark.parametrize("name", [*NAMES[:-1], pytest.param("mipro", marks=NEEDS_OPTUNA)])
+def test_every_strategy_has_a_small_profile_by_default_and_others(name: str, task: Task) -> None:
+    """All begin with an ask."""
     assert choose(name, None, generations=None, population=None).profile_name == "smollm2"
-    for profile in ("smollm2", "thorough" if name == "edits" else "paper"):
+    assert len(STRATEGIES[name].profiles) > 1
+    for profile in STRATEGIES[name].profiles:
         chosen = choose(name, profile, generations=3, population=None)
         assert chosen.profile.generations == 3
         assert chosen.room == chosen.profile.room >= 5

@@ -1,6 +1,7 @@
 """What holds of every strategy, whatever its selection."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from random import Random
 from typing import Any
 
@@ -13,8 +14,14 @@ from promptbreeder.evolution.strategies import choose
 from promptbreeder.prompt import Prompt
 
 NAMES = ("promptbreeder", "evoprompt-ga", "evoprompt-de", "opro")
+NEEDS_OPTUNA = pytest.mark.skipif(find_spec("optuna") is None, reason="Optuna is not installed")
 EVERY = pytest.mark.parametrize(
-    ("name", "profile"), [*((name, "smollm2") for name in NAMES), *((name, "paper") for name in NAMES[1:])]
+    ("name", "profile"),
+    [
+        *((name, "smollm2") for name in NAMES),
+        *((name, "paper") for name in NAMES[1:]),
+        *(pytest.param("mipro", profile, marks=NEEDS_OPTUNA) for profile in ("smollm2", "paper")),
+    ],
 )
 
 
@@ -108,13 +115,13 @@ def test_the_best_are_measured_on_all_blocks_at_the_end(
 
 
 @pytest.mark.parametrize("items", [300, 600, 1000])
-@pytest.mark.parametrize("name", NAMES[1:])
+@pytest.mark.parametrize("name", [*NAMES[1:], pytest.param("mipro", marks=NEEDS_OPTUNA)])
 def test_whenever_the_budget_ends_there_is_a_complete_candidate(
     items: int, name: str, task: Task, outside: Callable[..., Any]
 ) -> None:
     """The small profiles measure one prompt in full before the first generation, and more as they go on."""
     world, spent = outside(task, fitness=_quality), 0
-    steps = _begin(name, "smollm2", task, 5, generations=20)
+    steps = _begin(name, "smollm2", task, 5, generations=40)
     ask = next(steps)
     while spent + 16 * len(getattr(ask, "prompts", ())) <= items:
         spent += 16 * len(getattr(ask, "prompts", ()))

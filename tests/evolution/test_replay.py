@@ -34,7 +34,8 @@ for profile in (replace(SMOLLM2, generations=4), replace(PAPER_SMALL, generation
     world.drive(promptbreeder(task, Random(21), profile))
     for ask in world.asks:
         digest.update(ask.model_dump_json().encode())
-for name in ("evoprompt-ga", "evoprompt-de", "opro"):
+from importlib.util import find_spec
+for name in ("evoprompt-ga", "evoprompt-de", "opro", *(["mipro"] if find_spec("optuna") else [])):
     world = played.Outside(task, writer=played.inventive, fitness=lambda p, b: int(p.content_hash[:3], 16) % (7 + b))
     world.drive(choose(name, None, generations=4, population=None, seed_with="promptbreeder").begin(task, Random(3)))
     for ask in world.asks:

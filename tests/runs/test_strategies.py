@@ -4,6 +4,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.service import Service
 
 pytestmark = pytest.mark.anyio
-NUMBERS = {"evoprompt-ga": 5, "evoprompt-de": 5, "opro": None}
+NUMBERS = {"evoprompt-ga": 5, "evoprompt-de": 5, "opro": None, "mipro": None}
+NEEDS_OPTUNA = pytest.mark.skipif(find_spec("optuna") is None, reason="Optuna is not installed")
 
 
 def _steps(path: Path) -> set[str]:
@@ -23,7 +25,7 @@ def _steps(path: Path) -> set[str]:
         return {operator.partition("+")[0] for (operator,) in db.execute("SELECT operator FROM units")}
 
 
-EVERY = pytest.mark.parametrize("name", NUMBERS)
+EVERY = pytest.mark.parametrize("name", [*list(NUMBERS)[:-1], pytest.param("mipro", marks=NEEDS_OPTUNA)])
 
 
 @EVERY
@@ -146,3 +148,27 @@ async def test_what_a_strategy_cannot_do_is_refused_before_a_run_begins(
             await evolve(service, **changes)
     with closing(sqlite3.connect(database)) as db:
         assert db.execute("SELECT count(*) FROM runs").fetchone() == (0,)
+
+
+@NEEDS_OPTUNA
+@pytest.mark.parametrize("installed", ["0.0.1", None])
+async def test_a_run_of_mipro_is_not_resumed_with_another_optuna(
+    installed: str | None,
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Another version makes other choices from the same seed; the run waits for its own."""
+    arguments = {"strategy": "mipro", "population": None, "generations": 3}
+    async with open_service(database, ScriptedModel(fail_at={12: ModelCrashed("gone")})) as service:
+        run = await evolve(service, **arguments)
+    with monkeypatch.context() as patched:
+        patched.setattr("promptbreeder.runs.plan.installed_optuna", lambda: installed)
+        async with open_service(database) as service:
+            refused = await evolve(service, run_id=run.run_id)
+    assert refused.status == "paused"
+    assert "Optuna changed since this run began" in refused.verdict
+    assert f"-> {installed or 'not installed'})" in refused.verdict
+    async with open_service(database) as service:
+        assert (await evolve(service, run_id=run.run_id)).status == "finished"

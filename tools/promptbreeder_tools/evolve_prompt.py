@@ -26,7 +26,7 @@ async def evolve_prompt(
     ctx: Ctx,
     skill: SkillName,
     strategy: Annotated[
-        str, Field(max_length=64, description="auto, promptbreeder, evoprompt-ga, evoprompt-de, opro, edits")
+        str, Field(max_length=64, description="auto, promptbreeder, evoprompt-ga, evoprompt-de, opro, edits, mipro")
     ] = "auto",
     profile: Annotated[str | None, Field(max_length=64, description="smollm2, paper or paper-small")] = None,
     seed_with: Annotated[str | None, Field(max_length=64, description="Strategy that goes first")] = None,

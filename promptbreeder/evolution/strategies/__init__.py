@@ -10,11 +10,13 @@ from promptbreeder.errors import InvalidInput
 from promptbreeder.evolution.asks import Strategy, Task
 from promptbreeder.evolution.base_profile import RunProfile
 from promptbreeder.evolution.evoprompt_profiles import DE_PROFILES, GA_PROFILES, EvoPromptProfile
+from promptbreeder.evolution.mipro_profiles import MIPRO_PROFILES, MiproProfile
 from promptbreeder.evolution.opro_profiles import OPRO_PROFILES, OproProfile
 from promptbreeder.evolution.profiles import PROFILES, Profile
 from promptbreeder.evolution.strategies.edits import EDITS_PROFILES, EditsProfile, edits
 from promptbreeder.evolution.strategies.evoprompt_de import evoprompt_de
 from promptbreeder.evolution.strategies.evoprompt_ga import evoprompt_ga
+from promptbreeder.evolution.strategies.mipro import mipro, required_optuna
 from promptbreeder.evolution.strategies.opro import opro
 from promptbreeder.evolution.strategies.promptbreeder import promptbreeder
 from promptbreeder.evolution.strategies.seeded import Begin, seeded
@@ -35,6 +37,8 @@ class Chosen:
     """How many given prompts the first population takes."""
     begin: Begin
     """Makes the generator, to be driven."""
+    optuna: str | None = None
+    """Version of Optuna, where the strategy's asks depend on it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +63,7 @@ class Entry(Generic[P]):
         return Chosen(name, profile_name, profile, profile.room, begin)
 
 
-AnyEntry = Entry[Profile] | Entry[EvoPromptProfile] | Entry[OproProfile] | Entry[EditsProfile]
+AnyEntry = Entry[Profile] | Entry[EvoPromptProfile] | Entry[OproProfile] | Entry[EditsProfile] | Entry[MiproProfile]
 STRATEGIES: dict[str, AnyEntry] = {
     "auto": Entry(promptbreeder, "smollm2", PROFILES),
     "promptbreeder": Entry(promptbreeder, "smollm2", PROFILES),
@@ -67,6 +71,7 @@ STRATEGIES: dict[str, AnyEntry] = {
     "evoprompt-de": Entry(evoprompt_de, "smollm2", DE_PROFILES),
     "opro": Entry(opro, "smollm2", OPRO_PROFILES),
     "edits": Entry(edits, "smollm2", EDITS_PROFILES),
+    "mipro": Entry(mipro, "smollm2", MIPRO_PROFILES),
 }
 
 
@@ -79,13 +84,15 @@ def choose(
     default, and what it finds is the first population of the named one, which gets the others.
 
     Raises:
-        InvalidInput: if a strategy or the profile is unknown, or the population is none that the strategy can have.
+        InvalidInput: if a strategy or the profile is unknown, the population is none that the strategy can have, or the
+            strategy needs a library that is not installed.
     """
     entry = _entry(name)
     profile_name = profile or entry.default_profile
     if profile_name not in entry.profiles:
         raise InvalidInput(f"{name} has no profile {profile_name[:64]!r}; take one of {', '.join(entry.profiles)}")
-    then = entry.chosen(name, profile_name, generations, population)
+    optuna = required_optuna() if "mipro" in {name, seed_with} else None
+    then = replace(entry.chosen(name, profile_name, generations, population), optuna=optuna)
     if seed_with is None:
         return then
     if seed_with == name:
@@ -99,7 +106,7 @@ def choose(
     # The second strategy's start counts as a generation too.
     total = share + 1 + then.profile.generations
     begin = partial(seeded, first=first.begin, then=then.begin, room=then.room, total=total)
-    return replace(then, room=first.room, begin=begin)
+    return replace(then, room=first.room, begin=begin, optuna=optuna)
 
 
 def _entry(name: str) -> AnyEntry:

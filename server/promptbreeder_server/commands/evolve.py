@@ -13,7 +13,7 @@ from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, show, 
     "--strategy",
     default="auto",
     show_default=True,
-    help="auto, promptbreeder, evoprompt-ga, evoprompt-de, opro or edits.",
+    help="auto, promptbreeder, evoprompt-ga, evoprompt-de, opro, edits or mipro.",
 )
 @click.option("--profile", help="smollm2 or paper; also paper-small (auto, promptbreeder), thorough (edits).")
 @click.option("--seed-with", help="Strategy that goes first and makes the first population.")

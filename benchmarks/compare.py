@@ -1,0 +1,119 @@
+"""Strategies and baselines on the same lines, model, scorer and budget; a row a result, appended and resumable.
+
+    python benchmarks/compare.py --results FILE --tasks trec.jsonl agnews.jsonl     measure what is missing: hours
+    python benchmarks/compare.py --results FILE --table                             the table of what is there
+
+Of each task file the first 60 lines are train, the next 100 development, the next 300 test. Test lines are read once,
+for the prompt that a search ended in. See README.md.
+"""
+
+import argparse
+import json
+import sys
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import anyio
+from compare_table import table  # these beside this file
+from laboratory import Laboratory
+from methods import METHODS
+from task_files import read_task
+
+from promptbreeder.errors import InvalidInput
+from promptbreeder.models.base import Model
+from promptbreeder.models.choosing import Models
+from promptbreeder_server.settings import Settings
+
+KEY = ("task", "strategy", "seed", "budget", "model", "writer")
+"""What a row is about."""
+SHOWN = ("test_acc", "by_decoding", "calls", "tokens", "seconds", "does_not_apply")
+"""What is printed of a new row."""
+
+
+def main() -> None:
+    """Measure, or print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, required=True, help="JSON lines; rows are appended")
+    parser.add_argument("--tasks", type=Path, nargs="+", default=[], metavar="FILE", help="task files")
+    parser.add_argument("--strategies", nargs="+", default=list(METHODS), metavar="NAME", help=", ".join(METHODS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="default: 1 2 3")
+    parser.add_argument("--budget", type=int, default=120_000, help="tokens read and written (default 120,000)")
+    parser.add_argument("--model", default="embedded", help="as PROMPTBREEDER_MODEL (default embedded)")
+    parser.add_argument("--writer", help="as PROMPTBREEDER_WRITER (default: the model itself)")
+    parser.add_argument("--table", action="store_true", help="print what is in the file, and what is missing")
+    options = parser.parse_args()
+    if unknown := [name for name in options.strategies if name not in METHODS]:
+        parser.error(f"unknown: {', '.join(unknown)}; take some of {', '.join(METHODS)}")
+    if options.table:
+        wanted = {name: METHODS[name].has_seeds for name in options.strategies}
+        print(table(read(options.results), wanted, options.seeds, [path.stem for path in options.tasks]))
+    elif options.tasks:
+        anyio.run(measure, options)
+    else:
+        parser.error("give --tasks to measure, or --table")
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return the rows so far; a last line that was cut off when the machine stopped is left out."""
+    rows = []
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        try:
+            rows.append(json.loads(line))
+        except ValueError:
+            print(f"left out, not a row: {line[:60]}", file=sys.stderr)
+    return rows
+
+
+async def measure(options: argparse.Namespace) -> None:
+    """Append the rows that are missing, a seed after the other, so that a table is whole early."""
+    settings = Settings.read()
+    models = Models(
+        settings.models,
+        engine=settings.engine,
+        ollama_host=settings.ollama_host,
+        ollama_parallel=settings.ollama_parallel,
+    )
+    executor = models.make(await models.resolve(options.model))
+    writer = models.make(await models.resolve(options.writer)) if options.writer else executor
+    try:
+        await _measure(options, executor, writer)
+    finally:
+        for model in dict.fromkeys((executor, writer)):
+            await model.aclose()
+
+
+async def _measure(options: argparse.Namespace, executor: Model, writer: Model) -> None:
+    tasks = [read_task(path) for path in options.tasks]
+    labs = [await Laboratory.opened(task, executor, writer, options.budget) for task in tasks]
+    done = [tuple(row[name] for name in KEY) for row in read(options.results)]
+    for seed, lab, name in product(options.seeds, labs, options.strategies):
+        about = (lab.task.name, name, seed if METHODS[name].has_seeds else None, options.budget)
+        key = (*about, executor.fingerprint, writer.fingerprint)
+        if key in done:
+            continue
+        done.append(key)
+        try:
+            row = await row_of(name, lab, seed)
+        except InvalidInput as reason:
+            print(f"{lab.task.name}, {name}: skipped, {reason}", flush=True)
+            continue
+        with options.results.open("a", encoding="utf-8") as results:
+            results.write(json.dumps({**dict(zip(KEY, key, strict=True)), **row}, ensure_ascii=False) + "\n")
+        shown = {field: row[field] for field in SHOWN if field in row}
+        print(f"{lab.task.name}, {name}, seed {about[2]}: {json.dumps(shown)}", flush=True)
+
+
+async def row_of(name: str, lab: Laboratory, seed: int) -> dict[str, Any]:
+    """Return the result of one method.
+
+    Raises:
+        InvalidInput: if something is not installed that it needs.
+    """
+    if METHODS[name].needs_labels and not lab.skill.labels:
+        return {"does_not_apply": "it needs labels"}
+    return await METHODS[name].run(lab, seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,249 @@
+"""What racing saves: model calls against full evaluation of all prompts, and whether the choice is as good.
+
+    python benchmarks/economy.py --matrix FILE                       replay a stored matrix, a moment
+    python benchmarks/economy.py --matrix FILE --make TASK.jsonl     measure one first, minutes
+
+Replayed is the product's own code: the first generation of a strategy on all prompts of the matrix, then the runner's
+finalists and its choice. Only the executor's answers come from the matrix. Each of the seeds puts items and prompts
+into another order; the incumbent stays first. See README.md.
+"""
+
+import argparse
+import json
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from random import Random
+from typing import Any, cast
+
+import anyio
+from in_memory import ACCURACY_ONLY, plan_of  # these three beside this file
+from matrix import Matrix, measured
+from task_files import read_task
+
+from promptbreeder.evaluation.evaluator import Answer, Evaluator
+from promptbreeder.evaluation.meter import Meter, Usage
+from promptbreeder.evaluation.metrics import Verdict
+from promptbreeder.evidence.exact import mcnemar
+from promptbreeder.evolution import asks
+from promptbreeder.evolution.asks import Strategy
+from promptbreeder.evolution.profiles import SMOLLM2
+from promptbreeder.evolution.strategies.edits import EDITS_PROFILES, edits
+from promptbreeder.evolution.strategies.promptbreeder import promptbreeder
+from promptbreeder.prompt import Decoding, Prompt
+from promptbreeder.runs.answering import Answering, Material
+from promptbreeder.runs.driver import FINALISTS
+from promptbreeder.runs.ledger import Ledger
+from promptbreeder.runs.plan import BLOCK_SIZE, in_blocks
+from promptbreeder.skill import Example, Skill
+
+GOAL_CALLS, GOAL_SAME, SIGNIFICANT = 1 / 3, 0.9, 0.05
+RACES = ("promptbreeder", "edits")
+_RIGHT, _WRONG = "right", "wrong"
+
+
+class Replayed:
+    """Answers like `promptbreeder.evaluation.evaluator.Evaluator`, from a matrix, and charges the same calls."""
+
+    def __init__(self, matrix: Matrix, calibration: tuple[str, ...]) -> None:
+        """Calibrated prompts are calibrated on the inputs of `calibration`, as in a run."""
+        self._rows = {prompt.content_hash: row for prompt, row in zip(matrix.prompts, matrix.correct, strict=True)}
+        self._calibration = calibration
+
+    async def answer(
+        self, prompt: Prompt, inputs: Sequence[str], meter: Meter, *, prior: Sequence[float] | None = None
+    ) -> tuple[Answer, ...]:
+        """Return whether the model was right; inputs are numbers of columns."""
+        del prior
+        row = self._rows[prompt.content_hash]
+        for block in (tuple(inputs), *([self._calibration] if prompt.decoding is Decoding.CALIBRATED else [])):
+            # Constrained and calibrated decoding of one text share the label probabilities.
+            asked = prompt if prompt.decoding is Decoding.FREE else prompt.but(decoding=Decoding.CONSTRAINED)
+            key = f"{asked.content_hash} {block}"
+            if key not in meter.seen:
+                meter.charge(Usage(calls=len(block)), key)
+        return tuple(Answer(text=_RIGHT if row[int(column)] else _WRONG) for column in inputs)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What was chosen, after how many calls."""
+
+    prompt: int
+    """Row of the matrix."""
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """One seed: what full evaluation chose, what the race chose, and what the runner chose after its finalists."""
+
+    full: Choice
+    race: Choice
+    run: Choice
+
+
+def main() -> None:
+    """Replay and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--matrix", type=Path, required=True, help="matrix to replay, or to write with --make")
+    parser.add_argument("--make", type=Path, metavar="TASK", help="measure the matrix on this task file first")
+    parser.add_argument("--prompts", type=int, default=40, help="with --make: how many prompts (default 40)")
+    parser.add_argument("--model", default="embedded", help="with --make: as PROMPTBREEDER_MODEL (default embedded)")
+    parser.add_argument("--seeds", type=int, default=10, help="orders to replay (default 10)")
+    options = parser.parse_args()
+    if options.make:
+        anyio.run(_make, options)
+    matrix = Matrix.load(options.matrix)
+    report = {
+        "benchmark": "economy",
+        "task": matrix.task,
+        "model": matrix.model,
+        "prompts": len(matrix.prompts),
+        "items": len(matrix.correct[0]),
+        "goal": {"calls_ratio": round(GOAL_CALLS, 3), "same_or_not_worse": GOAL_SAME},
+        "likelihood": likelihood_agreement(matrix),
+        "races": {name: anyio.run(race_report, matrix, name, options.seeds) for name in RACES},
+    }
+    print(json.dumps(report, indent=2))
+
+
+async def _make(options: argparse.Namespace) -> None:
+    from promptbreeder.models.choosing import Models  # noqa: PLC0415 - a replay needs no model
+    from promptbreeder_server.settings import Settings  # noqa: PLC0415
+
+    settings = Settings.read()
+    models = Models(settings.models, engine=settings.engine, ollama_host=settings.ollama_host)
+    model = models.make(await models.resolve(options.model))
+    try:
+        (await measured(read_task(options.make), model, options.prompts)).save(options.matrix)
+    finally:
+        await model.aclose()
+
+
+async def race_report(matrix: Matrix, name: str, seeds: int) -> dict[str, Any]:
+    """Return the figures of one race over all seeds."""
+    replays = [await replayed(matrix, name, seed) for seed in range(seeds)]
+
+    def stage(choices: list[Choice]) -> dict[str, Any]:
+        pairs = [(choice.prompt, replay.full.prompt) for choice, replay in zip(choices, replays, strict=True)]
+        ratios = [choice.calls / replay.full.calls for choice, replay in zip(choices, replays, strict=True)]
+        same = sum(chosen == best for chosen, best in pairs)
+        fine = sum(not is_worse(matrix, chosen, best) for chosen, best in pairs)
+        return {
+            "calls_ratio": round(statistics.fmean(ratios), 3),
+            "calls_ratio_most": round(max(ratios), 3),
+            "same": same,
+            "same_or_not_worse": fine,
+            "accuracy_lost": round(statistics.fmean(_accuracy(matrix, b) - _accuracy(matrix, a) for a, b in pairs), 4),
+            "reached": statistics.fmean(ratios) <= GOAL_CALLS and fine >= GOAL_SAME * seeds,
+        }
+
+    return {
+        "seeds": seeds,
+        "full_calls": replays[0].full.calls,
+        "race": stage([replay.race for replay in replays]),
+        "race_and_finalists": stage([replay.run for replay in replays]),
+    }
+
+
+async def replayed(matrix: Matrix, name: str, seed: int) -> Replay:
+    """Race the prompts of `matrix` in the order of `seed`."""
+    rng = Random(seed)
+    columns = rng.sample(range(len(matrix.correct[0])), len(matrix.correct[0]))
+    rows = [0, *rng.sample(range(1, len(matrix.prompts)), len(matrix.prompts) - 1)]
+    seeds = [matrix.prompts[row] for row in rows]
+    search = [Example(input=str(column), expected=_RIGHT) for column in columns]
+    skill = Skill(name="economy", description="economy", settings=ACCURACY_ONLY, model="", salt="")
+    plan, blocks = plan_of(skill, seeds, (), search), in_blocks(search)
+    numbers = {prompt.content_hash: row for row, prompt in enumerate(matrix.prompts)}
+
+    def answering() -> tuple[Answering, Ledger, Meter]:
+        ledger, meter = Ledger(plan, len(blocks)), Meter()
+        stand_in = Replayed(matrix, tuple(example.input for example in blocks[0]))
+        material = Material(train=(), search=blocks, gate=())
+        made = Answering(
+            evaluator=cast("Evaluator", stand_in),
+            writer=cast("Any", None),  # nothing is written in a first generation of given prompts
+            metric=lambda reply, expected: Verdict(float(reply == expected), parsed=True, answer=reply),
+            material=material,
+            ledger=ledger,
+            meter=meter,
+        )
+        return made, ledger, meter
+
+    def chosen(ledger: Ledger, meter: Meter) -> Choice:
+        winner = ledger.winner()
+        assert winner is not None  # noqa: S101 - the incumbent is measured in full before anything else
+        return Choice(numbers[winner[0].content_hash], meter.used.calls)
+
+    model, ledger, meter = answering()
+    await model.measure(asks.Measure(prompts=tuple(seeds), blocks=ledger.all_blocks))
+    full = chosen(ledger, meter)
+    model, ledger, meter = answering()
+    await model.measure(asks.Measure(prompts=(seeds[0],), blocks=ledger.all_blocks))
+    task = asks.Task(description="", seeds=plan.seeds, blocks=len(blocks), block_size=BLOCK_SIZE)
+    await _drive(_first_generation(name, task, rng), model)
+    race = chosen(ledger, meter)
+    for prompt in ledger.finalists(FINALISTS):
+        await model.measure(asks.Measure(prompts=(prompt,), blocks=ledger.all_blocks))
+    return Replay(full, race, chosen(ledger, meter))
+
+
+def _first_generation(name: str, task: asks.Task, rng: Random) -> Strategy:
+    """Return the strategy with all prompts as its first population, and nothing after it."""
+    many = len(task.seeds)
+    if name == "promptbreeder":
+        return promptbreeder(task, rng, replace(SMOLLM2, population=many, generations=0))
+    return edits(task, rng, replace(EDITS_PROFILES["smollm2"], population=many, generations=0))
+
+
+async def _drive(strategy: Strategy, model: Answering) -> None:
+    answer: asks.Answer | None = None
+    while True:
+        try:
+            ask = next(strategy) if answer is None else strategy.send(answer)
+        except StopIteration:
+            return
+        answer = (await model.measure(ask))[0] if isinstance(ask, asks.Measure) else asks.Told()
+
+
+def is_worse(matrix: Matrix, chosen: int, best: int) -> bool:
+    """Tell whether `chosen` is significantly worse than `best` on all items, by McNemar's exact test."""
+    pairs = list(zip(matrix.correct[chosen], matrix.correct[best], strict=True))
+    won, lost = sum(a > b for a, b in pairs), sum(a < b for a, b in pairs)
+    return lost > won and mcnemar(won, lost) < SIGNIFICANT
+
+
+def likelihood_agreement(matrix: Matrix) -> dict[str, float]:
+    """Return how far likelihood ranks the prompts as accuracy does (Spearman), and what picking by it would cost."""
+    likelihood = [statistics.fmean(row) for row in matrix.likelihood]
+    accuracy = [_accuracy(matrix, row) for row in range(len(matrix.prompts))]
+    best = likelihood.index(max(likelihood))
+    return {
+        "rank_correlation": round(_spearman(likelihood, accuracy), 3),
+        "accuracy_of_likeliest": round(accuracy[best], 4),
+        "best_accuracy": round(max(accuracy), 4),
+    }
+
+
+def _accuracy(matrix: Matrix, row: int) -> float:
+    return statistics.fmean(matrix.correct[row])
+
+
+def _spearman(left: Sequence[float], right: Sequence[float]) -> float:
+    try:
+        return statistics.correlation(_ranks(left), _ranks(right))
+    except statistics.StatisticsError:
+        # All are alike on one side: there is nothing to agree on.
+        return 0.0
+
+
+def _ranks(values: Sequence[float]) -> list[float]:
+    order = sorted(values)
+    return [order.index(value) + (order.count(value) - 1) / 2 for value in values]
+
+
+if __name__ == "__main__":
+    main()

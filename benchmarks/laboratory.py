@@ -1,0 +1,170 @@
+"""One task on one model: search for a prompt within a budget on train and development lines, then test it once.
+
+The search is the product's own driver without its gate: nothing of a test line can reach it. Accuracy alone counts as
+fitness, for all alike.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from random import Random
+from typing import Self
+
+from in_memory import ForgetfulJournal, Replies, plan_of  # these beside this file
+from task_files import Task
+
+from promptbreeder.evaluation.cached import CachedModel
+from promptbreeder.evaluation.evaluator import Evaluator
+from promptbreeder.evaluation.meter import Meter, Usage
+from promptbreeder.evaluation.metrics import metric_of
+from promptbreeder.evolution.asks import Strategy
+from promptbreeder.evolution.asks import Task as SearchTask
+from promptbreeder.models.base import Model
+from promptbreeder.prompt import Decoding, Prompt
+from promptbreeder.runs.answering import Answering, Material
+from promptbreeder.runs.driver import Driver, Progress
+from promptbreeder.runs.ledger import Ledger
+from promptbreeder.runs.plan import BLOCK_SIZE, in_blocks
+
+Begin = Callable[[SearchTask, Random], Strategy]
+Scores = tuple[float, ...]
+"""Correctness of each test line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a search ended in, and what it cost."""
+
+    prompt: Prompt
+    search_acc: float | None
+    usage: Usage
+    seconds: float
+
+
+class Laboratory:
+    """A task, an executor and a writer."""
+
+    def __init__(self, task: Task, executor: Model, writer: Model, budget: int) -> None:
+        """Work with open models."""
+        self.task = task
+        self.budget = budget
+        self.decodings = task.skill.decodings if executor.limits.choose else (Decoding.FREE,)
+        self.skill = task.skill.model_copy(
+            update={"settings": task.skill.settings.model_copy(update={"allowed_decoding": self.decodings})}
+        )
+        self._executor, self._writer = executor, writer
+        self._metric = metric_of(self.skill)
+        self._search = in_blocks(task.development)
+        self._evaluator = self._evaluating(CachedModel(executor, Replies()))
+
+    @classmethod
+    async def opened(cls, task: Task, executor: Model, writer: Model, budget: int) -> Self:
+        """Return a laboratory whose models are open."""
+        await executor.open()
+        await writer.open()
+        return cls(task, executor, writer, budget)
+
+    async def search(self, begin: Begin, seed: int, seeds: tuple[Prompt, ...] = ()) -> Found:
+        """Let a strategy search within the budget; it begins with `seeds`, or else with the task's seed prompt.
+
+        Each search has a cache of its own, so that none is quicker for what another has asked before.
+        """
+        seeds = seeds or (self.task.seed_prompt,)
+        plan = plan_of(
+            self.skill,
+            seeds,
+            self.task.train,
+            self.task.development,
+            seed=seed,
+            token_limit=self.budget,
+            fingerprints=(self._executor.fingerprint, self._writer.fingerprint),
+            rates=await self._executor.rates(),
+        )
+        ledger, meter = Ledger(plan, len(self._search)), Meter()
+        cached = CachedModel(self._executor, Replies())
+        began = time.monotonic()
+        driver = Driver(
+            plan,
+            answering=Answering(
+                evaluator=self._evaluating(cached),
+                writer=cached if self._writer is self._executor else CachedModel(self._writer, Replies()),
+                metric=self._metric,
+                material=Material(train=self.task.train, search=self._search, gate=()),
+                ledger=ledger,
+                meter=meter,
+            ),
+            ledger=ledger,
+            meter=meter,
+            journal=ForgetfulJournal(),
+            clock=lambda: time.monotonic() - began,
+            tell=_silent,
+        )
+        outcome = await driver.run(begin(self.known(seeds), Random(seed)))
+        return Found(
+            prompt=outcome.winner or seeds[0],
+            search_acc=outcome.score.accuracy if outcome.score else None,
+            usage=meter.used,
+            seconds=time.monotonic() - began,
+        )
+
+    def known(self, seeds: tuple[Prompt, ...]) -> SearchTask:
+        """Return what a strategy may know."""
+        return SearchTask(
+            description=self.skill.description,
+            seeds=seeds,
+            labels=self.skill.labels,
+            decodings=tuple(decoding.value for decoding in self.decodings),
+            train=self.task.train,
+            blocks=len(self._search),
+            block_size=BLOCK_SIZE,
+        )
+
+    async def tested(self, prompt: Prompt) -> dict[Decoding, Scores]:
+        """Return the scores of `prompt` on the test lines, under each way of decoding (calibrated on other inputs)."""
+        found: dict[Decoding, Scores] = {}
+        for decoding in self.decodings:
+            version = prompt.but(decoding=decoding)
+            prior = await self._evaluator.prior(version, Meter()) if decoding is Decoding.CALIBRATED else None
+            scores: list[float] = []
+            for block in in_blocks(self.task.test):
+                answers = await self._evaluator.answer(version, [e.input for e in block], Meter(), prior=prior)
+                scores += [self.score(a.text, e.expected or "") for a, e in zip(answers, block, strict=True)]
+            found[decoding] = tuple(scores)
+        return found
+
+    async def tested_each(self, prompt_for: Callable[[str], Prompt]) -> dict[Decoding, Scores]:
+        """Return the same where every input has a prompt of its own."""
+        found: dict[Decoding, Scores] = {}
+        for decoding in self.decodings:
+            prior = await self._prior_of_each(prompt_for) if decoding is Decoding.CALIBRATED else None
+            scores = []
+            for example in self.task.test:
+                prompt = prompt_for(example.input).but(decoding=decoding)
+                (answer,) = await self._evaluator.answer(prompt, [example.input], Meter(), prior=prior)
+                scores.append(self.score(answer.text, example.expected or ""))
+            found[decoding] = tuple(scores)
+        return found
+
+    def _evaluating(self, model: CachedModel) -> Evaluator:
+        return Evaluator(
+            model,
+            labels=self.skill.labels,
+            max_answer_tokens=self.skill.answer_tokens,
+            calibration=[tuple(example.input for example in block) for block in self._search],
+        )
+
+    async def _prior_of_each(self, prompt_for: Callable[[str], Prompt]) -> tuple[float, ...]:
+        columns: list[tuple[float, ...]] = []
+        for example in self.task.development:
+            prompt = prompt_for(example.input).but(decoding=Decoding.CONSTRAINED)
+            (answer,) = await self._evaluator.answer(prompt, [example.input], Meter())
+            columns += [answer.logprobs] if answer.logprobs else []
+        return tuple(sum(column) / len(column) for column in zip(*columns, strict=True))
+
+    def score(self, answer: str, expected: str) -> float:
+        """Judge one answer, as the search does."""
+        return self._metric(answer, expected).score
+
+
+async def _silent(_: Progress) -> None:
+    pass
