@@ -296,6 +296,8 @@ class VersionFitness(_Result):
     parts: FitnessParts | None = None
     votes: dict[str, int] = Field(default_factory=dict)
     verdict: str
+    drift: "Drift | None" = None
+    """What live outcomes say; of the version in production only."""
 
     def __str__(self) -> str:
         state = "production" if self.production else "not in production"
@@ -316,6 +318,8 @@ class VersionFitness(_Result):
                 f"Fitness {parts.fitness:.3f} = accuracy {parts.accuracy:.2f}, latency score {parts.latency_score:.2f} "
                 f"({parts.latency_seconds:.2f} s), preference {parts.preference:.2f}, weighted"
             )
+        if self.drift is not None:
+            lines.append(f"Live: {self.drift}")
         return "\n".join(lines)
 
 
@@ -507,3 +511,134 @@ class Headroom(_Result):
         if self.favourite is not None and self.favourite_share is not None:
             parts.append(f"answers '{self.favourite}' {self.favourite_share:.0%} of the time")
         return f"Headroom on {self.n} examples: {', '.join(parts)}. {self.verdict}"
+
+
+DriftState = Literal["ok", "degraded", "failing", "not enough data"]
+DriftAction = Literal["none", "evolve", "roll back", "skipped"]
+
+
+class Drift(_Result):
+    """What the live outcomes of the version in production say."""
+
+    version: int
+    state: DriftState
+    right: int
+    n: int
+    """Outcomes in the window: the last 50 at most; below 20 nothing is concluded."""
+    evidence: float
+    """E-value of the detector that fewer than 80 % are right now; it alarms at 1,500."""
+    window_below_eighty: bool
+    """The window, looked at once, is significantly below 80 %: information, no trigger."""
+    p_rollback: float
+    """One-sided p-value of the window against 70 %."""
+    probation: bool
+    """Within its first 50 outcomes and 7 days in production."""
+    sentence: str
+
+    def __str__(self) -> str:
+        return f"{self.sentence} (Evidence of a fall {self.evidence:.2f}; p against 70 % {self.p_rollback:.3f}.)"
+
+
+class OutcomeReport(_Result):
+    """Result of recording an outcome."""
+
+    call_id: str
+    skill: str
+    version: int
+    """The version that answered."""
+    correct: bool
+    counted: bool
+    """The version is in production, so that the outcome counts for its drift."""
+    example: Literal["added", "known", "contradicts", "retired"] | None = None
+    """What came of the expected answer as an example; `contradicts`: the one stored has another answer and was kept."""
+    split: str | None = None
+    """Split of the example that was added."""
+    drift: Drift
+    next_step: str
+
+    def __str__(self) -> str:
+        counted = "" if self.counted else f", which is not in production: it does not count for version {_of(self)}"
+        lines = [
+            (
+                f"Call {self.call_id} of '{self.skill}' was {'right' if self.correct else 'wrong'} (version "
+                f"{self.version}{counted})."
+            )
+        ]
+        if self.example is not None:
+            lines.append(
+                {
+                    "added": f"It became an example in the {self.split} split.",
+                    "known": "The example is known already.",
+                    "contradicts": "An example with this input and another answer is stored, and was kept.",
+                    "retired": "The example was retired before, and stays so.",
+                }[self.example]
+            )
+        return "\n".join([*lines, f"Live: {self.drift}", *([self.next_step] if self.next_step else [])])
+
+
+def _of(report: OutcomeReport) -> int:
+    return report.drift.version
+
+
+class Recheck(_Result):
+    """Production measured anew after its model changed, against what was stored, on the same examples."""
+
+    before: Accuracy
+    after: Accuracy
+    better: int
+    worse: int
+    p: float | None
+    """Two-sided exact McNemar p-value; null for graded scores."""
+    fallen: bool
+    """Significantly worse than on the model before."""
+    sentence: str
+
+
+class SkillCheck(_Result):
+    """What the monitor says of one skill."""
+
+    skill: str
+    production: int
+    state: DriftState
+    action: DriftAction
+    acted: bool
+    """The monitor has done it by itself, since the skill opted in."""
+    sentence: str
+    drift: Drift
+    recheck: Recheck | None = None
+    run_id: str | None = None
+    """The run that was started."""
+    checked_at: str | None = None
+    """When the monitor last looked; null: never."""
+
+    def __str__(self) -> str:
+        return f"{self.skill}: {self.sentence}"
+
+
+class MonitorReport(_Result):
+    """What the monitor says of all skills."""
+
+    exit_code: int
+    """0 ok, 1 degraded, 2 failing, 3 not enough data: the worst that is known of any skill."""
+    checks: tuple[SkillCheck, ...]
+    note: str = ""
+
+    def __str__(self) -> str:
+        lines = [*map(str, self.checks)] or ["No skills yet: there is nothing to watch."]
+        return "\n".join([*lines, *([self.note] if self.note else [])])
+
+
+class PastProduction(_Result):
+    """Which version was in production at a time."""
+
+    skill: str
+    at: str
+    version: int | None
+    """Null: the skill was not there yet."""
+    since: str | None
+    client: str | None
+    """Who put it there."""
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence

@@ -19,7 +19,10 @@ from promptbreeder.results import (
     Headroom,
     HistoryLine,
     ModelLine,
+    MonitorReport,
     Moved,
+    OutcomeReport,
+    PastProduction,
     PromptView,
     Row,
     RunReport,
@@ -32,15 +35,19 @@ from promptbreeder.skill import Example, Skill
 from promptbreeder.usecases import (
     deciding,
     defining,
+    drifting,
     evolving,
     examples,
     exporting,
     health,
     measuring,
     modelling,
+    monitoring,
+    outcomes,
     reporting,
     running,
     skills,
+    timeline,
 )
 from promptbreeder.usecases.desk import StoreDesk
 from promptbreeder.usecases.evolving import OnProgress
@@ -164,9 +171,33 @@ class Service:
         """Record the one vote of a duel."""
         return await running.vote(self._bench, duel_id, choice, actor, comment)
 
+    async def record_outcome(
+        self,
+        call_id: str,
+        actor: Actor,
+        *,
+        correct: bool | None = None,
+        expected: str | None = None,
+        note: str = "",
+    ) -> OutcomeReport:
+        """Record whether the answer of a call was right, or which one would have been."""
+        return await outcomes.record_outcome(self._bench, call_id, actor, correct=correct, expected=expected, note=note)
+
+    async def monitor(self) -> MonitorReport:
+        """Check all skills for drift now, and act for those that opted in."""
+        return await monitoring.monitor(self._bench, self.engine)
+
+    async def monitor_if_due(self) -> MonitorReport | None:
+        """Check all skills if it is time; loads no model only to look at it."""
+        return await monitoring.monitor_if_due(self._bench, self.engine)
+
+    async def last_looks(self) -> MonitorReport:
+        """Return how the skills stand and what the monitor last said; measures and does nothing."""
+        return await monitoring.last_looks(self._bench)
+
     async def fitness(self, skill: str | None = None, version: int | None = None) -> Fitness:
         """Return one line a skill, or all that is known of a version."""
-        return await deciding.get_fitness(self._bench, skill, version)
+        return await drifting.with_drift(self._bench, await deciding.get_fitness(self._bench, skill, version))
 
     async def prompt(self, skill: str, version: int | None = None, text: str | None = None) -> PromptView:
         """Return a version's prompt as data."""
@@ -196,6 +227,10 @@ class Service:
     ) -> tuple[HistoryLine, ...]:
         """Return events, newest first."""
         return await deciding.history(self._bench, skill, before_id, limit)
+
+    async def production_at(self, skill: str, at: str) -> PastProduction:
+        """Return which version was in production at a time (ISO 8601)."""
+        return await timeline.production_at(self._bench, skill, at)
 
     async def skills(self) -> tuple[SkillLine, ...]:
         """Return one line a skill."""

@@ -107,6 +107,9 @@ class Settings(BaseModel):
     number_tolerance: float = Field(default=1e-6, ge=0)
     """Metric `number`: largest absolute difference that still counts as right."""
 
+    opt_in_drift_actions: bool = False
+    """The monitor may start an evolution, and roll back, by itself; otherwise it says what it would do."""
+
     @model_validator(mode="before")
     @classmethod
     def _expand_preset(cls, data: object) -> object:

@@ -144,9 +144,38 @@ def was_production(db: Tables, skill: str, version: int) -> bool:
     return any(event.after == version for event in _moves(db, skill))
 
 
-def production_at(db: Tables, skill: str, ts: float) -> int | None:
-    """Return the version that was in production at `ts`, or None before the skill was there."""
-    moved = [event.after for event in _moves(db, skill) if event.ts <= ts]
+def newest(db: Tables, skill: str, *kinds: str) -> Event | None:
+    """Return the skill's newest event of one of these kinds."""
+    marks = ",".join("?" * len(kinds))
+    rows = db.query(
+        f"SELECT * FROM events WHERE skill = ? AND kind IN ({marks}) ORDER BY id DESC LIMIT 1",  # noqa: S608 - only marks
+        [skill, *kinds],
+    )
+    return next((_event(row) for row in rows), None)
+
+
+def last_move(db: Tables, skill: str) -> Event:
+    """Return the event by which the version in production came there.
+
+    Raises:
+        NotFound: if there is no such skill.
+    """
+    found = newest(db, skill, *_MOVES)
+    if found is None:
+        raise NotFound(f"no skill named {skill!r}")
+    return found
+
+
+def quarantined(db: Tables, skill: str) -> frozenset[int]:
+    """Return the versions that were rolled back from: they must not go into production again without a call."""
+    return frozenset(
+        event.before for event in _moves(db, skill) if event.kind == "rollback" and event.before is not None
+    )
+
+
+def production_at(db: Tables, skill: str, ts: float) -> Event | None:
+    """Return the event by which what was in production at `ts` came there, or None before the skill was there."""
+    moved = [event for event in _moves(db, skill) if event.ts <= ts]
     return moved[-1] if moved else None
 
 

@@ -2,7 +2,19 @@
 
 import click
 
-from promptbreeder_server.commands import create, decide, demo, evolve, examples, health, importing, models, run, skills
+from promptbreeder_server.commands import (
+    create,
+    decide,
+    demo,
+    evolve,
+    examples,
+    health,
+    importing,
+    models,
+    monitor,
+    run,
+    skills,
+)
 from promptbreeder_server.commands.session import Options
 
 
@@ -18,6 +30,6 @@ def cli(context: click.Context, /, **flags: str | None) -> None:
     context.obj = Options({name: value for name, value in flags.items() if value is not None})
 
 
-for module in (demo, importing, create, skills, examples, evolve, run, decide, models, health):
+for module in (demo, importing, create, skills, examples, evolve, run, monitor, decide, models, health):
     for command in module.COMMANDS:
         cli.add_command(command)

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from typing import TypeVar
 
 import anyio
@@ -21,7 +22,7 @@ from promptbreeder_server.settings import Settings
 from promptbreeder_server.stopping import stop_on_signal
 
 T = TypeVar("T")
-ACTOR = Actor("human", "promptbreeder-mcp command line")
+ACTOR = Actor("human", f"promptbreeder-mcp {metadata.version('promptbreeder-mcp')} (command line)")
 WHOLE_RUN_SECONDS = 24 * 3600.0
 
 
