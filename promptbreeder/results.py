@@ -464,6 +464,18 @@ class Finding(_Result):
         return f"{'ok ' if self.ok else 'BAD'} {self.check}: {self.detail}"
 
 
+class Restored(_Result):
+    """Result of putting a backup in the place of the database."""
+
+    source: str
+    kept: str | None
+    """Where what was there is now; null: there was nothing."""
+
+    def __str__(self) -> str:
+        kept = "There was none before." if self.kept is None else f"What was there is kept as {self.kept}."
+        return f"The database was restored from {self.source}. {kept}"
+
+
 class ModelLine(_Result):
     """A model that can be used; its speed in tokens a second where it was measured."""
 

@@ -24,6 +24,7 @@ from promptbreeder.results import (
     OutcomeReport,
     PastProduction,
     PromptView,
+    Restored,
     Row,
     RunReport,
     SkillLine,
@@ -283,3 +284,11 @@ class Service:
     async def doctor(self) -> tuple[Finding, ...]:
         """Check store, models and surroundings."""
         return await health.doctor(self._bench)
+
+    async def backup(self) -> str:
+        """Copy the database as it is now, and return where the copy is."""
+        return await health.make_backup(self._bench)
+
+    async def restore(self, source: str, actor: Actor) -> Restored:
+        """Put a backup in the place of the database; what was there is kept."""
+        return await health.restore(self._bench, source, actor)

@@ -238,6 +238,26 @@ def test_the_doctor_says_what_is_wrong_with_status_1(run: Run, told: Told, home:
     assert [found["check"] for found in bad] == ["database"]
 
 
+def test_a_backup_is_made_and_restored(run: Run, told: Told, tickets_in: str, skill_file: Path, home: Path) -> None:
+    """Also over a damaged file; it is in the history, and the doctor finds all in order afterwards."""
+    copy = run("doctor", "--backup").stdout.strip()
+    assert told("doctor", "--backup")["backup"] != copy
+    definition = json.loads(skill_file.read_text(encoding="utf-8"))
+    run("import", "-", stdin=json.dumps({**definition, "name": "later"}))
+    restored = told("doctor", "--restore", copy)
+    assert restored["source"] == copy
+    assert [line["skill"] for line in told("skills")] == [tickets_in]
+    assert "The database: restored from promptbreeder-000001.db by promptbreeder-mcp 0." in run("history").stdout
+    (home / "promptbreeder.db").write_bytes(b"this is no database" * 400)
+    assert "doctor --restore FILE" in run("skills", code=1).stderr
+    said = run("doctor", "--restore", restored["kept"]).stdout
+    assert "kept as" in said
+    assert [line["skill"] for line in told("skills")] == ["later", tickets_in]
+    assert all(found["ok"] for found in told("doctor"))
+    assert "there is no backup nowhere.db" in run("doctor", "--restore", "nowhere.db", code=1).stderr
+    assert "one at a time" in run("doctor", "--restore", copy, "--backup", code=2).stderr
+
+
 def test_a_flag_wins_over_the_environment(told: Told, tmp_path: Path) -> None:
     """They have the same names."""
     findings = {found["check"]: found["detail"] for found in told("--home", tmp_path / "other", "doctor")}
