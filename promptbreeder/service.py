@@ -1,6 +1,6 @@
 """Service: the use cases that the outside calls, one method each. Tools, resources and command line have no logic."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, Self
 
@@ -34,6 +34,7 @@ from promptbreeder.results import (
 from promptbreeder.runs.engine import Engine
 from promptbreeder.skill import Example, Skill
 from promptbreeder.usecases import (
+    bundles,
     deciding,
     defining,
     drifting,
@@ -247,7 +248,11 @@ class Service:
 
     async def export(self, skill: str) -> dict[str, object]:
         """Return a skill as one JSON-able bundle."""
-        return await skills.export_skill(self._bench, skill)
+        return await bundles.export_skill(self._bench, skill)
+
+    async def import_bundle(self, bundle: Mapping[str, object], actor: Actor) -> SkillReport:
+        """Bring a skill back from what `export` returned, verified; there must be none of that name."""
+        return await bundles.import_bundle(self._bench, bundle, actor)
 
     async def export_version(self, skill: str, form: exporting.Form, version: int | None = None) -> str:
         """Return a version (default: production) as a text that works without this program."""

@@ -110,21 +110,29 @@ def test_run_answers_line_by_line_in_order_with_errors_in_their_places(run: Run,
     assert json.loads(run("run", tickets_in, stdin='{"input": "alone"}').stdout)["version"] == 1
 
 
-def test_an_export_can_be_imported_again(run: Run, told: Told, tickets_in: str, tmp_path: Path) -> None:
-    """Under the same name it changes nothing; elsewhere it makes the same skill, with the same splits."""
+def test_an_export_can_be_imported_elsewhere(run: Run, told: Told, tickets_in: str, tmp_path: Path) -> None:
+    """It makes the same skill, with all versions, splits and production; where it came from it is refused."""
+    run("evolve", tickets_in, *SMALL)
+    run("promote", tickets_in, 2, "--reason", "better")
     exported = run("export", tickets_in).stdout
     file = tmp_path / "bundle.json"
     file.write_text(exported, encoding="utf-8")
-    again = told("import", file)
-    assert (again["added"], again["duplicates"], again["version"]) == (0, 90, 1)
     elsewhere = ("--home", tmp_path / "elsewhere")
-    copied = told(*elsewhere, "import", file)
-    assert copied["examples"] == again["examples"]
+    report = told(*elsewhere, "import", file)
+    assert (report["outcome"], report["added"], report["production"]) == ("created", 90, 2)
     bundle, copy = json.loads(exported), json.loads(run(*elsewhere, "export", tickets_in).stdout)
+    assert {version["origin"] for version in copy["versions"]} == {"import"}
     for one in (bundle, copy):
+        assert one.pop("hash")
         for version in one["versions"]:
-            del version["created_at"]
+            # Measured anew, and said to be imported.
+            del version["gate"], version["origin"]
     assert bundle == copy
+    assert "2 versions and 90 examples imported from bundle" in run(*elsewhere, "history", tickets_in).stdout
+    assert "there is a skill 'tickets' already" in run("import", file, code=1).stderr
+    bundle["examples"].pop()
+    file.write_text(json.dumps(bundle), encoding="utf-8")
+    assert "hash: Field required" in run("--home", tmp_path / "third", "import", file, code=1).stderr
 
 
 def test_import_reads_stdin_and_a_byte_order_mark(told: Told, skill_file: Path) -> None:
