@@ -116,7 +116,6 @@ class Bundle(SkillDefinition):
 
     examples: tuple[Example, ...] = ()
     """As many as the skill had."""
-    salt: Annotated[Scrubbed, Field(min_length=1, max_length=64)]
     model: Annotated[Scrubbed, Field(max_length=300)]
     production: int
     versions: tuple[BundledVersion, ...] = Field(min_length=1)

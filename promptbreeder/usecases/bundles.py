@@ -4,6 +4,7 @@ What is measured on a gate is not believed: it is measured anew where the bundle
 that the bundle is the one that was exported, and every prompt the one that was hashed.
 """
 
+import secrets
 import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -208,7 +209,7 @@ def _skill_of(bundle: Bundle) -> Skill:
             metric=bundle.metric or ("label" if bundle.labels else "exact"),
             settings=bundle.settings or Settings(),
             model=bundle.model,
-            salt=bundle.salt,
+            salt=bundle.salt or secrets.token_hex(8),
         )
     except ValidationError as error:
         raise InvalidInput(explain(error)) from error

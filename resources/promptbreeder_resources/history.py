@@ -2,6 +2,7 @@
 
 from mcp.server import MCPServer
 
+from promptbreeder.errors import NotFound
 from promptbreeder.service import Service
 from promptbreeder_resources.reading import JSON_TYPE, as_json, reading
 
@@ -21,8 +22,9 @@ def register(server: MCPServer[Service], service: Service) -> None:
     )
     @reading
     async def history(skill: str, before: str = "") -> str:
-        before_id = int(before) if before.isascii() and before.isdigit() and len(before) <= _DIGITS else None
-        return as_json(await service.history(skill, before_id=before_id, limit=PAGE))
+        if before and not (before.isascii() and before.isdigit() and len(before) <= _DIGITS):
+            raise NotFound(f"{before[:20]!r} is not the id of an event")
+        return as_json(await service.history(skill, before_id=int(before) if before else None, limit=PAGE))
 
     @server.resource(
         "history://{skill}/production/{time}",

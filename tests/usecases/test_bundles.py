@@ -85,7 +85,7 @@ Change = Callable[[dict[str, Any]], object]
         (lambda b: b.update(name="other"), "changed since it was exported"),
         (lambda b: b.update(hash=""), "changed since it was exported"),
         (lambda b: b.pop("hash"), "hash: Field required"),
-        (lambda b: b.pop("salt"), "salt: Field required"),
+        (lambda b: b.pop("salt"), "changed since it was exported"),
         (lambda b: b.update(versions=[]), "versions: Tuple should have at least 1 item"),
         (lambda b: b.update(versions="all"), "versions: Input should be a valid tuple"),
         (lambda b: b["versions"][0].update(prompt=7), "versions.0.prompt: Input should be a valid dictionary"),
