@@ -5,7 +5,10 @@ from typing import Any
 
 import pytest
 from mcp import Client
-from mcp_types import CallToolResult
+from mcp_types import CallToolResult, Implementation
+
+from promptbreeder.service import Service
+from promptbreeder_server.server import PromptServer
 
 pytestmark = pytest.mark.anyio
 Call = Callable[..., Any]
@@ -16,6 +19,15 @@ MAX_RESULT_BYTES = 8_000
 async def answered(client: Client, call: Call, text: str = "a courier is lost") -> str:
     """Return the id of a call of production."""
     return str((await call(client, "run_skill", skill="tickets", input=text))["call_id"])
+
+
+async def test_the_history_says_which_client_it_was_with_its_version(service: Service, mode: str, call: Call) -> None:
+    """In both eras, as the client names itself, and that an assistant relayed it."""
+    info = Implementation(name="some client", version="7.1")
+    async with Client(PromptServer(service), mode=mode, client_info=info) as client:
+        await call(client, "record_outcome", call_id=await answered(client, call), expected="delivery")
+        line = (await service.history("tickets", limit=1))[0]
+    assert (line.actor, line.client) == ("assistant", "some client 7.1")
 
 
 async def test_an_outcome_is_reported_by_the_id_that_the_answer_came_with(

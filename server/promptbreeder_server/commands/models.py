@@ -59,17 +59,16 @@ def pull(context: click.Context, name: str | None, *, bundled: bool) -> None:
 
 async def pull_with_bar(service: Service, name: str, *, bundled: bool = False) -> None:
     """Get a model and show on stderr how far it is."""
-    told = ""
+    told, bar = "", None
     with contextlib.ExitStack() as bars:
         async for step in service.pull(name, bundled=bundled):
             if step.status != told:
                 bars.close()
-                told = step.status
+                told, bar = step.status, None
                 click.echo(told, err=True)
-                if step.total:
-                    bar = click.progressbar(length=step.total, file=sys.stderr)
-                    bars.enter_context(bar)
-            if step.total:
+            if step.total and bar is None:
+                bar = bars.enter_context(click.progressbar(length=step.total, file=sys.stderr))
+            if bar is not None:
                 bar.update(max(0, step.completed - bar.pos))
 
 
