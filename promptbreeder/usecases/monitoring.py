@@ -20,7 +20,7 @@ from promptbreeder.skill import Split
 from promptbreeder.store import checks, evaluations, events, examples, leases, skills
 from promptbreeder.store.checks import Check
 from promptbreeder.store.tables import Tables
-from promptbreeder.usecases.acting import act, by_itself
+from promptbreeder.usecases.acting import act, by_itself, go_on
 from promptbreeder.usecases.drifting import Standing, standing, told
 from promptbreeder.usecases.measuring import gate_evaluation
 from promptbreeder.usecases.workbench import Workbench, iso
@@ -131,9 +131,11 @@ async def _check(bench: Workbench, engine: Engine, name: str, *, open_models: bo
     )
     # Remembered before anything is done: whoever is killed meanwhile has looked.
     await bench.store.write(lambda db: _note(db, seen, check, now))
-    if decision.action not in {"roll back", "evolve"}:
+    acted = await go_on(bench, engine, seen.stands, check)
+    if not acted.acted and decision.action in {"roll back", "evolve"}:
+        acted = await act(bench, engine, seen.stands, decision, check)
+    if acted is check:
         return check
-    acted = await act(bench, engine, seen.stands, decision, check)
     await bench.store.write(lambda db: _remember(db, seen, acted, now))
     return acted
 
@@ -224,6 +226,8 @@ def _sentence(seen: _Seen, decision: Decision) -> str:
         parts = [f"Skipped: unchanged. {told(seen.stands).sentence}"]
     if seen.recheck is not None:
         parts.append(f"{seen.recheck.sentence}.")
+        if seen.recheck.fallen:
+            parts.append(f"evolve_prompt('{seen.stands.skill.name}') looks for a prompt that suits the model of now.")
     if seen.trouble:
         parts.append(f"The model could not be asked: {seen.trouble}")
     return " ".join(parts)

@@ -281,6 +281,44 @@ async def test_a_run_that_is_going_on_is_not_doubled(  # noqa: PLR0917 - what it
     assert f"Run {run.run_id} is going on already" in check.sentence
 
 
+async def test_a_run_of_the_monitor_is_taken_over_when_its_process_has_gone(  # noqa: PLR0917 - two processes
+    database: Path,
+    open_service: Callable[..., Service],
+    service: Service,
+    live: Live,
+    opted_in: Callable[[], Any],
+    clock: Clock,
+) -> None:
+    """Nobody else knows of it; also within the cooldown, and only once its lease is free."""
+    await opted_in()
+    await live(wrong=20)
+    async with open_service(database, ScriptedModel(first_word_or_billing), clock=clock) as other:
+        started = await checked(other)
+        assert started.run_id is not None
+        assert (await checked(service)).acted is False
+    assert (await service.get_run(started.run_id)).status == "paused"
+    check = await checked(service)
+    assert (check.acted, check.run_id) == (True, started.run_id)
+    assert f"Run {started.run_id} goes on" in check.sentence
+    assert (await service.get_run(started.run_id, wait_seconds=300)).status == "finished"
+    assert (await checked(service)).acted is False
+
+
+async def test_a_skill_of_taste_is_never_evolved(
+    service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+) -> None:
+    """There is nothing that a search could measure; it is said instead of asked for."""
+    settings = {"opt_in_drift_actions": True}
+    given = {"name": "greet", "labels": None, "metric": "preference", "examples": [], "settings": settings}
+    await service.define_skill(ticket_skill(**given), actor)
+    for _ in range(20):
+        call = await service.run_skill("greet", "hello")
+        await service.record_outcome(call.call_id, actor, correct=False)
+    check = (await service.monitor()).checks[0]
+    assert (check.skill, check.state, check.acted) == ("greet", "failing", False)
+    assert "judged by votes alone, so it cannot be evolved" in check.sentence
+
+
 async def test_two_processes_that_check_together_start_one_run(
     service: Service, database: Path, open_service: Callable[..., Service], live: Live, opted_in: Callable[[], Any]
 ) -> None:
