@@ -548,7 +548,7 @@ class Drift(_Result):
     sentence: str
 
     def __str__(self) -> str:
-        return f"{self.sentence} (Evidence of a fall {self.evidence:.2f}; p against 70 % {self.p_rollback:.3f}.)"
+        return f"{self.sentence} (Evidence of a fall {self.evidence:.3g}; p against 70 % {self.p_rollback:.3f}.)"
 
 
 class OutcomeReport(_Result):

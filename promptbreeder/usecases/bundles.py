@@ -104,7 +104,7 @@ async def import_bundle(bench: Workbench, data: Mapping[str, Any], actor: Actor)
             client=actor.client,
             data={**counted, "bundle": bundle.hash},
         )
-        told = f"{len(prompts)} versions and {added.added} examples imported from bundle {bundle.hash[:12]}"
+        told = f"bundle {bundle.hash[:12]} (versions: {len(prompts)}, examples: {added.added}) imported"
         events.append(
             db,
             ts=now,
@@ -129,8 +129,8 @@ async def import_bundle(bench: Workbench, data: Mapping[str, Any], actor: Actor)
             examples=split_counts(db, skill.name),
             warnings=_warnings(moved),
             next_step=(
-                f"{len(prompts)} versions are back, {bundle.production} in production; get_fitness('{skill.name}') "
-                "measures what they are worth here."
+                f"Versions brought back: {len(prompts)}; {bundle.production} is in production. "
+                f"get_fitness('{skill.name}') measures what it is worth here."
             ),
         )
 

@@ -70,7 +70,7 @@ def told(stands: Standing) -> Drift:
 def _sentence(reading: Reading, version: int) -> str:
     counted = f"{reading.right} of the last {reading.n} answers of version {version} right"
     if reading.state == "not enough data":
-        return f"Not enough data: {reading.n} outcomes of version {version}; {LEAST_OUTCOMES} are the least."
+        return f"Not enough data: {reading.n} of at least {LEAST_OUTCOMES} outcomes of version {version}."
     if reading.state == "failing":
         trial = ", on probation" if reading.probation else ""
         p = f"p = {reading.p_rollback:.2g}"

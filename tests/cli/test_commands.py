@@ -128,7 +128,9 @@ def test_an_export_can_be_imported_elsewhere(run: Run, told: Told, tickets_in: s
             # Measured anew, and said to be imported.
             del version["gate"], version["origin"]
     assert bundle == copy
-    assert "2 versions and 90 examples imported from bundle" in run(*elsewhere, "history", tickets_in).stdout
+    assert (
+        "(versions: 2, examples: 90) imported by promptbreeder-mcp 0." in run(*elsewhere, "history", tickets_in).stdout
+    )
     assert "there is a skill 'tickets' already" in run("import", file, code=1).stderr
     bundle["examples"].pop()
     file.write_text(json.dumps(bundle), encoding="utf-8")

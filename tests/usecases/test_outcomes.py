@@ -39,7 +39,7 @@ async def test_an_outcome_feeds_the_window_of_production(service: Service, call:
     report = await service.record_outcome(call.call_id, actor, correct=True)
     assert (report.correct, report.counted, report.version, report.example) == (True, True, 1, None)
     assert (report.drift.state, report.drift.right, report.drift.n) == ("not enough data", 1, 1)
-    assert "1 outcomes of version 1; 20 are the least" in str(report)
+    assert "Not enough data: 1 of at least 20 outcomes of version 1." in str(report)
     for _ in range(19):
         other = await service.run_skill("tickets", NEW.format(2))
         report = await service.record_outcome(other.call_id, actor, correct=True)
