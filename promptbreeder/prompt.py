@@ -19,6 +19,16 @@ MAX_PROMPT_CHARACTERS = 8_000
 _PLACEHOLDER = re.compile(r"\{\{\s*input\s*\}\}")
 
 
+def content_hash(content: object) -> str:
+    """Return the SHA-256, hexadecimal, over the canonical JSON of `content`.
+
+    Raises:
+        UnicodeEncodeError: if a text in it cannot be encoded.
+    """
+    canonical = json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
+
+
 class Message(NamedTuple):
     """One chat turn."""
 
@@ -81,8 +91,7 @@ class Prompt(BaseModel):
     @property
     def content_hash(self) -> str:
         """SHA-256, hexadecimal, over the canonical JSON of all fields."""
-        canonical = json.dumps(self.model_dump(mode="json"), sort_keys=True, ensure_ascii=False, separators=(",", ":"))
-        return hashlib.sha256(canonical.encode()).hexdigest()
+        return content_hash(self.model_dump(mode="json"))
 
     def but(self, **changes: object) -> Self:
         """Return a validated copy with `changes` applied."""

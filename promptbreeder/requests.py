@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.prompt import MAX_PROMPT_CHARACTERS
@@ -86,6 +86,41 @@ class EvolveRequest(_Request):
     seed: int = Field(default=1, ge=0, le=2**31 - 1)
     candidates: tuple[PromptText, ...] = Field(default=(), max_length=MAX_CANDIDATES)
     run_id: str | None = None
+
+
+class BundledCalibration(_Request):
+    """Mean log-probability of each label under a version, and where it was measured."""
+
+    fingerprint: Annotated[Scrubbed, Field(max_length=1_000)]
+    prior: tuple[Annotated[float, Field(allow_inf_nan=False)], ...]
+
+
+class BundledVersion(_Request):
+    """One version in a bundle."""
+
+    version: int = Field(ge=1)
+    content_hash: str
+    prompt: dict[str, Any]
+    """As it was hashed; a `Prompt` once that was verified."""
+    origin: str
+    operator: Annotated[Scrubbed, Field(max_length=100)]
+    parents: tuple[int, ...]
+    calibration: BundledCalibration | None
+    gate: dict[str, Any] | None
+    """For whoever reads the file: it is measured anew here."""
+    created_at: AwareDatetime
+
+
+class Bundle(SkillDefinition):
+    """A whole skill as `export` writes it: a skill file with its model and all versions, sealed by a hash."""
+
+    examples: tuple[Example, ...] = ()
+    """As many as the skill had."""
+    model: Annotated[Scrubbed, Field(max_length=300)]
+    production: int
+    versions: tuple[BundledVersion, ...] = Field(min_length=1)
+    hash: str
+    """Of all else in the file."""
 
 
 def explain(error: ValidationError) -> str:

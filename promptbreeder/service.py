@@ -1,6 +1,6 @@
 """Service: the use cases that the outside calls, one method each. Tools, resources and command line have no logic."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, Self
 
@@ -19,8 +19,12 @@ from promptbreeder.results import (
     Headroom,
     HistoryLine,
     ModelLine,
+    MonitorReport,
     Moved,
+    OutcomeReport,
+    PastProduction,
     PromptView,
+    Restored,
     Row,
     RunReport,
     SkillLine,
@@ -30,8 +34,10 @@ from promptbreeder.results import (
 from promptbreeder.runs.engine import Engine
 from promptbreeder.skill import Example, Skill
 from promptbreeder.usecases import (
+    bundles,
     deciding,
     defining,
+    drifting,
     dueling,
     evolving,
     examples,
@@ -40,10 +46,13 @@ from promptbreeder.usecases import (
     judging,
     measuring,
     modelling,
+    monitoring,
+    outcomes,
     prompting,
     reporting,
     running,
     skills,
+    timeline,
 )
 from promptbreeder.usecases.desk import StoreDesk
 from promptbreeder.usecases.evolving import OnProgress
@@ -171,9 +180,33 @@ class Service:
         """Record the one vote of a duel."""
         return await dueling.vote(self._bench, duel_id, choice, actor, comment)
 
+    async def record_outcome(
+        self,
+        call_id: str,
+        actor: Actor,
+        *,
+        correct: bool | None = None,
+        expected: str | None = None,
+        note: str = "",
+    ) -> OutcomeReport:
+        """Record whether the answer of a call was right, or which one would have been."""
+        return await outcomes.record_outcome(self._bench, call_id, actor, correct=correct, expected=expected, note=note)
+
+    async def monitor(self) -> MonitorReport:
+        """Check all skills for drift now, and act for those that opted in."""
+        return await monitoring.monitor(self._bench, self.engine)
+
+    async def monitor_if_due(self) -> MonitorReport | None:
+        """Check all skills if it is time; loads no model only to look at it."""
+        return await monitoring.monitor_if_due(self._bench, self.engine)
+
+    async def last_looks(self) -> MonitorReport:
+        """Return how the skills stand and what the monitor last said; measures and does nothing."""
+        return await monitoring.last_looks(self._bench)
+
     async def fitness(self, skill: str | None = None, version: int | None = None) -> Fitness:
         """Return one line a skill, or all that is known of a version."""
-        return await judging.get_fitness(self._bench, skill, version)
+        return await drifting.with_drift(self._bench, await judging.get_fitness(self._bench, skill, version))
 
     async def prompt(
         self, skill: str, version: int | None = None, text: str | None = None, *, offering: bool = False
@@ -206,6 +239,10 @@ class Service:
         """Return events, newest first."""
         return await deciding.history(self._bench, skill, before_id, limit)
 
+    async def production_at(self, skill: str, at: str) -> PastProduction:
+        """Return which version was in production at a time (ISO 8601)."""
+        return await timeline.production_at(self._bench, skill, at)
+
     async def skills(self) -> tuple[SkillLine, ...]:
         """Return one line a skill."""
         return await skills.list_skills(self._bench)
@@ -220,7 +257,11 @@ class Service:
 
     async def export(self, skill: str) -> dict[str, object]:
         """Return a skill as one JSON-able bundle."""
-        return await skills.export_skill(self._bench, skill)
+        return await bundles.export_skill(self._bench, skill)
+
+    async def import_bundle(self, bundle: Mapping[str, object], actor: Actor) -> SkillReport:
+        """Bring a skill back from what `export` returned, verified; there must be none of that name."""
+        return await bundles.import_bundle(self._bench, bundle, actor)
 
     async def export_version(self, skill: str, form: exporting.Form, version: int | None = None) -> str:
         """Return a version (default: production) as a text that works without this program."""
@@ -257,3 +298,11 @@ class Service:
     async def doctor(self) -> tuple[Finding, ...]:
         """Check store, models and surroundings."""
         return await health.doctor(self._bench)
+
+    async def backup(self) -> str:
+        """Copy the database as it is now, and return where the copy is."""
+        return await health.make_backup(self._bench)
+
+    async def restore(self, source: str, actor: Actor) -> Restored:
+        """Put a backup in the place of the database; what was there is kept."""
+        return await health.restore(self._bench, source, actor)

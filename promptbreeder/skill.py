@@ -123,6 +123,9 @@ class Settings(BaseModel):
     opt_in_auto_promote: bool = Field(default=False, strict=True)
     """Promote a version by itself as soon as a run or a vote has made it ready."""
 
+    opt_in_drift_actions: bool = False
+    """The monitor may start an evolution, and roll back, by itself; otherwise it says what it would do."""
+
     @model_validator(mode="before")
     @classmethod
     def _expand_preset(cls, data: object) -> object:

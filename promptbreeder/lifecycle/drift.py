@@ -121,11 +121,6 @@ def is_cooling(last_evolution_started: float | None, now: float) -> bool:
     return last_evolution_started is not None and now < last_evolution_started + COOLDOWN_SECONDS
 
 
-def may_promote_automatically(version: int, *, opted_in: bool, quarantined: Iterable[int], ready: bool) -> bool:
-    """Tell whether a ready version goes into production without a call: only by opt-in, never out of quarantine."""
-    return opted_in and ready and version not in frozenset(quarantined)
-
-
 def exit_code(states: Iterable[DriftState]) -> int:
     """Return what `monitor --once` exits with for all skills: the worst that is known of any.
 

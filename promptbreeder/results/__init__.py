@@ -5,20 +5,32 @@ Field names are a contract (tools, command line, scripts of users). Accuracies a
 
 from promptbreeder.results.accuracy import Accuracy
 from promptbreeder.results.answers import Answered
+from promptbreeder.results.drift import (
+    Drift,
+    DriftAction,
+    DriftState,
+    MonitorReport,
+    OutcomeReport,
+    Recheck,
+    SkillCheck,
+)
 from promptbreeder.results.duels import Duel, VoteCounts, VoteOutcome, VoteReport, VoteTest
 from promptbreeder.results.examples import ExampleChange, ExampleLine, ExamplePage
 from promptbreeder.results.fitness import Evidence, Fitness, FitnessParts, PromotionVerdict, VersionFitness
 from promptbreeder.results.measuring import Headroom, Row
-from promptbreeder.results.production import HistoryLine, Moved
+from promptbreeder.results.production import HistoryLine, Moved, PastProduction
 from promptbreeder.results.prompts import PromptView, Turn
 from promptbreeder.results.runs import BestSoFar, RunReport, RunStatus
 from promptbreeder.results.skills import SkillLine, SkillReport, SplitCounts
-from promptbreeder.results.surroundings import Finding, ModelLine
+from promptbreeder.results.surroundings import Finding, ModelLine, Restored
 
 __all__ = [
     "Accuracy",
     "Answered",
     "BestSoFar",
+    "Drift",
+    "DriftAction",
+    "DriftState",
     "Duel",
     "Evidence",
     "ExampleChange",
@@ -30,12 +42,18 @@ __all__ = [
     "Headroom",
     "HistoryLine",
     "ModelLine",
+    "MonitorReport",
     "Moved",
+    "OutcomeReport",
+    "PastProduction",
     "PromotionVerdict",
     "PromptView",
+    "Recheck",
+    "Restored",
     "Row",
     "RunReport",
     "RunStatus",
+    "SkillCheck",
     "SkillLine",
     "SkillReport",
     "SplitCounts",

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from promptbreeder.results.accuracy import Accuracy
 from promptbreeder.results.base import Result
+from promptbreeder.results.drift import Drift
 from promptbreeder.results.duels import VoteTest
 from promptbreeder.results.skills import SkillLine
 
@@ -89,6 +90,8 @@ class VersionFitness(Result):
     """One sentence: may it be promoted, and if not, what is missing."""
     evidence: Evidence | None = None
     """The same in fields; null for the version in production."""
+    drift: Drift | None = None
+    """What live outcomes say; of the version in production only."""
 
     def __str__(self) -> str:
         state = "production" if self.production else "not in production"
@@ -113,6 +116,8 @@ class VersionFitness(Result):
                 f"Fitness {parts.fitness:.3f} = accuracy {parts.accuracy:.2f}, latency score {parts.latency_score:.2f} "
                 f"({parts.latency_seconds:.2f} s), preference {parts.preference:.2f}, weighted"
             )
+        if self.drift is not None:
+            lines.append(f"Live: {self.drift}")
         return "\n".join(lines)
 
 

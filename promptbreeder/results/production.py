@@ -36,3 +36,19 @@ class HistoryLine(Result):
 
     def __str__(self) -> str:
         return f"{self.at}  {self.sentence}"
+
+
+class PastProduction(Result):
+    """Which version was in production at a time."""
+
+    skill: str
+    at: str
+    version: int | None
+    """Null: the skill was not there yet."""
+    since: str | None
+    client: str | None
+    """Who put it there."""
+    sentence: str
+
+    def __str__(self) -> str:
+        return self.sentence

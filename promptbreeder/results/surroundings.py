@@ -3,6 +3,18 @@
 from promptbreeder.results.base import Result
 
 
+class Restored(Result):
+    """Result of putting a backup in the place of the database."""
+
+    source: str
+    kept: str | None
+    """Where what was there is now; null: there was nothing."""
+
+    def __str__(self) -> str:
+        kept = "There was none before." if self.kept is None else f"What was there is kept as {self.kept}."
+        return f"The database was restored from {self.source}. {kept}"
+
+
 class ModelLine(Result):
     """A model that can be used; its speed in tokens a second where it was measured."""
 

@@ -18,8 +18,11 @@ def listed(path: Path) -> list[Path]:
     return sorted(file for file in folder(path).glob("*.db") if _is_copy(file, path))
 
 
-def make(path: Path) -> Path:
-    """Copy the database at `path` and prune old copies. The caller holds the write lock: one backup at a time."""
+def make(path: Path, *, spared: Path | None = None) -> Path:
+    """Copy the database at `path` and prune old copies, except `spared`.
+
+    The caller holds the write lock: one backup at a time.
+    """
     home = folder(path)
     home.mkdir(mode=0o700, exist_ok=True)
     last = listed(path)
@@ -33,7 +36,8 @@ def make(path: Path) -> Path:
     partial.chmod(0o600)
     partial.replace(target)
     for old in listed(path)[:-KEPT]:
-        old.unlink()
+        if spared is None or not old.samefile(spared):
+            old.unlink()
     return target
 
 

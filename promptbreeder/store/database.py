@@ -72,6 +72,21 @@ class Database:
 
         return await anyio.to_thread.run_sync(call, limiter=self._one_reader)
 
+    async def backup(self) -> Path:
+        """Copy the database as it is now, and return the copy; the oldest copies are pruned. Raises as `write` does."""
+        return await self.write(lambda _: backup.make(self.path))
+
+    async def while_closed(self, work: "Callable[[Path], T]") -> T:
+        """Run `work` on the file while this process has it closed; opened anew on next use; raises as `write` does."""
+
+        def call() -> T:
+            self.close()
+            with self._opening, translated(self.path):
+                return work(self.path)
+
+        async with self._one_reader:
+            return await anyio.to_thread.run_sync(call, limiter=self._one_writer)
+
     def close(self) -> None:
         """Close both connections; the next use opens them anew. Idempotent."""
         with self._opening:
@@ -161,8 +176,8 @@ def translated(path: Path) -> Iterator[None]:
         if isinstance(error, sqlite3.IntegrityError | sqlite3.ProgrammingError):
             raise StoreError(f"{path}: {error}") from error
         raise StoreCorrupt(
-            f"{path} is damaged or not a database ({error}). Backups are in {backup.folder(path)}; move the file away "
-            "and copy the newest backup in its place."
+            f"{path} is damaged or not a database ({error}). Backups are in {backup.folder(path)}; "
+            "`promptbreeder-mcp doctor --restore FILE` puts one in its place, and keeps the damaged file."
         ) from error
     except OSError as error:
         raise StoreUnavailable(f"{path}: {error.strerror or error}: check the folder and its permissions") from error

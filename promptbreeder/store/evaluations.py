@@ -86,6 +86,27 @@ def latest(
     return None
 
 
+def before(
+    db: Tables, skill: str, version: int, split: Split, *, decoding: Decoding, judged: str, measured_on: str
+) -> Evaluation | None:
+    """Return the newest evaluation on another model under the same rules, from before the first on `measured_on`."""
+    # By row, not by time: the clock may have gone back, and a row that is renewed keeps its place.
+    rows = db.query(
+        "SELECT * FROM evaluations AS other WHERE skill = :skill AND version = :version AND split = :split "
+        "AND decoding = :decoding AND fingerprint <> :measured_on AND NOT EXISTS (SELECT 1 FROM evaluations AS mine "
+        "WHERE mine.skill = :skill AND mine.version = :version AND mine.split = :split AND mine.decoding = :decoding "
+        "AND mine.fingerprint = :measured_on AND mine.rowid < other.rowid) ORDER BY other.rowid DESC",
+        {
+            "skill": skill,
+            "version": version,
+            "split": split.value,
+            "decoding": decoding.value,
+            "measured_on": measured_on,
+        },
+    )
+    return next((_evaluation(row) for row in rows if row["fingerprint"].endswith(judged)), None)
+
+
 def models(db: Tables, skill: str, version: int) -> tuple[str, ...]:
     """Return on what a version was measured: fingerprints with the rules that judged."""
     rows = db.query("SELECT DISTINCT fingerprint FROM evaluations WHERE skill = ? AND version = ?", [skill, version])

@@ -116,11 +116,6 @@ def moved_meanwhile(skill: str, now: int, expected: int) -> Conflict:
     )
 
 
-def last_move(db: Tables, skill: str) -> Event:
-    """Return the event that put the present version into production."""
-    return _moves(db, skill)[-1]
-
-
 def production(db: Tables, skill: str) -> int:
     """Return the number of the version in production.
 
@@ -154,9 +149,31 @@ def was_production(db: Tables, skill: str, version: int) -> bool:
     return any(event.after == version for event in _moves(db, skill))
 
 
-def production_at(db: Tables, skill: str, ts: float) -> int | None:
-    """Return the version that was in production at `ts`, or None before the skill was there."""
-    moved = [event.after for event in _moves(db, skill) if event.ts <= ts]
+def newest(db: Tables, skill: str, *kinds: str) -> Event | None:
+    """Return the skill's newest event of one of these kinds."""
+    marks = ",".join("?" * len(kinds))
+    rows = db.query(
+        f"SELECT * FROM events WHERE skill = ? AND kind IN ({marks}) ORDER BY id DESC LIMIT 1",  # noqa: S608 - only marks
+        [skill, *kinds],
+    )
+    return next((_event(row) for row in rows), None)
+
+
+def last_move(db: Tables, skill: str) -> Event:
+    """Return the event by which the version in production came there.
+
+    Raises:
+        NotFound: if there is no such skill.
+    """
+    found = newest(db, skill, *_MOVES)
+    if found is None:
+        raise NotFound(f"no skill named {skill!r}")
+    return found
+
+
+def production_at(db: Tables, skill: str, ts: float) -> Event | None:
+    """Return the event by which what was in production at `ts` came there, or None before the skill was there."""
+    moved = [event for event in _moves(db, skill) if event.ts <= ts]
     return moved[-1] if moved else None
 
 

@@ -150,6 +150,15 @@ def get(db: Tables, skill: str, number: int) -> StoredExample:
     raise Conflict(f"example {number} of '{skill}' is retired already")
 
 
+def id_of(db: Tables, skill: Skill, text: str) -> int | None:
+    """Return the id of the example in use that has this input, or None."""
+    rows = db.query(
+        "SELECT id FROM examples WHERE skill = ? AND input_hash = ? AND retired_at IS NULL",
+        [skill.name, input_hash(skill.salt, text)],
+    )
+    return next((int(row["id"]) for row in rows), None)
+
+
 def correct(db: Tables, skill: str, number: int, expected: str, *, now: float) -> int:
     """Put an example with another answer in the place of example `number`, and return its id; raises as `get` does.
 

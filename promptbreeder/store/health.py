@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from promptbreeder.store import events
+from promptbreeder.store import events, versions
 from promptbreeder.store.tables import Tables
 
 
@@ -15,15 +15,17 @@ class Check(NamedTuple):
 
 
 def checks(db: Tables) -> tuple[Check, ...]:
-    """Verify the file's structure, its references, the event chain and the projection."""
+    """Verify the file's structure, its references, the contents of versions, the event chain and the projection."""
     quick = next(iter(db.query("PRAGMA quick_check")))["quick_check"]
     orphans = list(db.query("PRAGMA foreign_key_check"))
+    altered = versions.altered(db)
     broken = events.broken_link(db)
     replayed, projected = events.replayed(db), events.projected(db)
     differing = sorted(name for name in {*replayed, *projected} if replayed.get(name) != projected.get(name))
     return (
         Check(quick == "ok", "database structure", quick),
         Check(not orphans, "references", "whole" if not orphans else f"{len(orphans)} rows refer to nothing"),
+        Check(not altered, "version contents", "as hashed" if not altered else f"altered: {', '.join(altered)}"),
         Check(broken is None, "event chain", "whole" if broken is None else f"event {broken} was altered"),
         Check(
             not differing,

@@ -1,13 +1,13 @@
 """The schema, as the steps that led to it. A released step is never edited; a change is a new step.
 
 All tables are STRICT and made here: `sqlite_utils` would otherwise create a table for a mistyped name. What must never
-change (versions, votes, events) is guarded by triggers, so that no code of ours can do it by mistake.
+change (versions, votes, outcomes, events) is guarded by triggers, so that no code of ours can do it by mistake.
 """
 
 from sqlite_utils import Database, Migrations
 
 MIGRATIONS = Migrations("promptbreeder")
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _SCHEMA_1 = """
 CREATE TABLE skills (
@@ -215,3 +215,52 @@ def m002_examples_can_be_corrected(db: Database) -> None:
         "CREATE UNIQUE INDEX one_example_in_use ON examples (skill, input_hash) WHERE retired_at IS NULL",
     ):
         db.execute(statement)
+
+
+@MIGRATIONS()
+def m003_outcomes(db: Database) -> None:
+    """Let calls have outcomes, and the monitor remember what it saw and who is checking."""
+    for statement in (
+        """
+        CREATE TABLE outcomes (
+            id INTEGER PRIMARY KEY,
+            call_id TEXT NOT NULL UNIQUE REFERENCES calls(call_id),
+            skill TEXT NOT NULL REFERENCES skills(name),
+            version INTEGER NOT NULL,
+            correct INTEGER NOT NULL CHECK (correct IN (0, 1)),
+            example INTEGER REFERENCES examples(id),
+            note TEXT NOT NULL,
+            actor TEXT NOT NULL,
+            client TEXT NOT NULL,
+            after_event INTEGER NOT NULL,
+            created_at REAL NOT NULL
+        ) STRICT
+        """,
+        "CREATE INDEX outcomes_by_version ON outcomes (skill, version, id)",
+        """
+        CREATE TABLE monitor (
+            skill TEXT PRIMARY KEY REFERENCES skills(name),
+            checked_at REAL NOT NULL,
+            model TEXT,
+            seen TEXT NOT NULL,
+            last_outcome INTEGER NOT NULL,
+            state TEXT NOT NULL,
+            action TEXT NOT NULL,
+            sentence TEXT NOT NULL,
+            evolution_started REAL
+        ) STRICT
+        """,
+        """
+        CREATE TABLE leases (
+            name TEXT PRIMARY KEY,
+            owner TEXT NOT NULL,
+            lease_until REAL NOT NULL
+        ) STRICT
+        """,
+    ):
+        db.execute(statement)
+    for change in ("UPDATE", "DELETE"):
+        db.execute(
+            f"CREATE TRIGGER outcomes_no_{change.lower()} BEFORE {change} ON outcomes "
+            f"BEGIN SELECT RAISE(ABORT, 'outcomes never change'); END"
+        )

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
 from promptbreeder.errors import NotFound
-from promptbreeder.prompt import Prompt
+from promptbreeder.prompt import Prompt, content_hash
 from promptbreeder.store import events, skills
 from promptbreeder.store.tables import Tables
 
@@ -95,6 +95,15 @@ def production(db: Tables, skill: str) -> Version:
 def all_versions(db: Tables, skill: str) -> tuple[Version, ...]:
     """Return all versions, oldest first."""
     return tuple(_version(row) for row in db.query("SELECT * FROM versions WHERE skill = ? ORDER BY n", [skill]))
+
+
+def altered(db: Tables) -> tuple[str, ...]:
+    """Return the versions whose stored prompt is not the one that was hashed when it was stored."""
+    # The stored text decides, not today's fields of a prompt: a version from before a field existed is sound.
+    rows = db.query("SELECT skill, n, prompt, content_hash FROM versions ORDER BY skill, n")
+    return tuple(
+        f"{row['skill']} {row['n']}" for row in rows if content_hash(json.loads(row["prompt"])) != row["content_hash"]
+    )
 
 
 def _version(row: dict[str, Any]) -> Version:

@@ -217,7 +217,7 @@ def _reason(reason: str) -> str:
 
 def _sentence(event: events.Event, answers: Mapping[int, str | None]) -> str:
     """Return what happened in one sentence; `answers` are those of the examples that were corrected, as far as kept."""
-    who, about = event.client or event.actor, f"'{event.skill}'"
+    who, about = event.client or event.actor, f"'{event.skill}'" if event.skill else "The database"
     example, became = event.data.get("example", 0), event.data.get("became", 0)
     told = {
         "create": f"Skill {about} was defined by {who}; version {event.after} went into production.",

@@ -1,10 +1,12 @@
-"""The doctor: is everything in order, and if not, what to do."""
+"""The doctor: is everything in order, and if not, what to do; backups, and the way back to one."""
 
 import sys
+from pathlib import Path
 
 from promptbreeder.errors import InvalidInput, ModelError
-from promptbreeder.results import Finding
-from promptbreeder.store import health
+from promptbreeder.requests import Actor
+from promptbreeder.results import Finding, Restored
+from promptbreeder.store import backup, events, health, restoring
 from promptbreeder.usecases.workbench import Workbench
 
 
@@ -14,10 +16,45 @@ async def doctor(bench: Workbench) -> tuple[Finding, ...]:
     checks = await bench.store.read(health.checks)
     findings.append(Finding(ok=True, check="database", detail=str(bench.store.path)))
     findings.extend(Finding(ok=check.ok, check=check.what, detail=check.detail) for check in checks)
+    findings.append(Finding(ok=True, check="backups", detail=_backups(bench.store.path)))
     findings.append(await _model(bench, "model", bench.default_model))
     if bench.default_writer is not None:
         findings.append(await _model(bench, "writer model", bench.default_writer))
     return tuple(findings)
+
+
+async def make_backup(bench: Workbench) -> str:
+    """Copy the database as it is now, and return where the copy is."""
+    return str(await bench.store.backup())
+
+
+async def restore(bench: Workbench, source: str, actor: Actor) -> Restored:
+    """Put a backup in the place of the database, verified before, and write that into its history.
+
+    Raises:
+        InvalidInput: if there is no such file.
+        StoreError: if it is not sound, or cannot be read; nothing is changed then.
+    """
+    kept = await restoring.restore(bench.store, Path(source))
+    now = bench.clock()
+    await bench.store.write(
+        lambda db: events.append(
+            db,
+            ts=now,
+            skill=None,
+            kind="restore",
+            actor=actor.kind,
+            client=actor.client,
+            reason=f"restored from {Path(source).name}",
+            data={"source": source},
+        )
+    )
+    return Restored(source=source, kept=None if kept is None else str(kept))
+
+
+def _backups(path: Path) -> str:
+    copies = backup.listed(path)
+    return f"{len(copies)}, the newest is {copies[-1]}" if copies else "none yet; `doctor --backup` makes one"
 
 
 async def _model(bench: Workbench, what: str, name: str) -> Finding:

@@ -70,6 +70,10 @@ class Workbench:
                 await found.open()
         return found
 
+    def has_open(self, name: str) -> bool:
+        """Tell whether the model `name` is in use in this process, so that looking at it loads nothing."""
+        return name in self._open
+
     async def evaluator(self, skill: Skill, calibration: Sequence[Sequence[str]] | None = None) -> Evaluator:
         """Return an evaluator for `skill` on its own model, by default calibrated on today's search inputs."""
         if calibration is None:

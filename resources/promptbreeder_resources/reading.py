@@ -8,7 +8,7 @@ from typing import ParamSpec
 from mcp.server.mcpserver.exceptions import ResourceError, ResourceNotFoundError
 from pydantic import BaseModel
 
-from promptbreeder.errors import NotFound, PromptBreederError
+from promptbreeder.errors import InvalidInput, NotFound, PromptBreederError
 
 P = ParamSpec("P")
 JSON_TYPE = "application/json"
@@ -28,7 +28,8 @@ def reading(read: Callable[P, Awaitable[str]]) -> Callable[P, Awaitable[str]]:
     async def wrapped(*args: P.args, **kwargs: P.kwargs) -> str:
         try:
             return await read(*args, **kwargs)
-        except NotFound as error:
+        except (NotFound, InvalidInput) as error:
+            # An address with a part that cannot be used names nothing.
             raise ResourceNotFoundError(_encodable(error)) from error
         except PromptBreederError as error:
             raise ResourceError(_encodable(error)) from error

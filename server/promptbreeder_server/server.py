@@ -23,6 +23,7 @@ from promptbreeder.service import Change, Service
 from promptbreeder_resources import live_prompts
 from promptbreeder_resources.reading import JSON_TYPE
 from promptbreeder_server.announcing import OPTIONS, Announcer, low_level
+from promptbreeder_server.watching import Watch
 from promptbreeder_tools.call import encodable
 
 _INSTRUCTIONS = (
@@ -39,6 +40,7 @@ class PromptServer(MCPServer[Service]):
         """Serve `service`, entered for as long as the server runs; `on_leaving` is called before it is left."""
         self._service = service
         self._on_leaving = on_leaving
+        self._watch = Watch(service.monitor_if_due)
         bus = InMemorySubscriptionBus()
         self._announcer = Announcer(bus)
         super().__init__(
@@ -67,6 +69,8 @@ class PromptServer(MCPServer[Service]):
                     f"{wrong}. Nothing was done; call {name} again with that corrected."
                 ) from error.__cause__
             raise
+        finally:
+            self._watch.tell()
 
     async def list_resources(self) -> list[Resource]:
         """Return the static resources and one for each skill."""
@@ -116,6 +120,7 @@ class PromptServer(MCPServer[Service]):
         async with send, receive, self._service as service, anyio.create_task_group() as group:
             service.on_change = note
             group.start_soon(self._announce, receive)
+            group.start_soon(self._watch.run)
             try:
                 yield service
             finally:

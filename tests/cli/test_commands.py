@@ -110,21 +110,31 @@ def test_run_answers_line_by_line_in_order_with_errors_in_their_places(run: Run,
     assert json.loads(run("run", tickets_in, stdin='{"input": "alone"}').stdout)["version"] == 1
 
 
-def test_an_export_can_be_imported_again(run: Run, told: Told, tickets_in: str, tmp_path: Path) -> None:
-    """Under the same name it changes nothing; elsewhere it makes the same skill, with the same splits."""
+def test_an_export_can_be_imported_elsewhere(run: Run, told: Told, tickets_in: str, tmp_path: Path) -> None:
+    """It makes the same skill, with all versions, splits and production; where it came from it is refused."""
+    run("evolve", tickets_in, *SMALL)
+    run("promote", tickets_in, 2, "--reason", "better")
     exported = run("export", tickets_in).stdout
     file = tmp_path / "bundle.json"
     file.write_text(exported, encoding="utf-8")
-    again = told("import", file)
-    assert (again["added"], again["duplicates"], again["version"]) == (0, 90, 1)
     elsewhere = ("--home", tmp_path / "elsewhere")
-    copied = told(*elsewhere, "import", file)
-    assert copied["examples"] == again["examples"]
+    report = told(*elsewhere, "import", file)
+    assert (report["outcome"], report["added"], report["production"]) == ("created", 90, 2)
     bundle, copy = json.loads(exported), json.loads(run(*elsewhere, "export", tickets_in).stdout)
+    assert {version["origin"] for version in copy["versions"]} == {"import"}
     for one in (bundle, copy):
+        assert one.pop("hash")
         for version in one["versions"]:
-            del version["created_at"]
+            # Measured anew, and said to be imported.
+            del version["gate"], version["origin"]
     assert bundle == copy
+    assert (
+        "(versions: 2, examples: 90) imported by promptbreeder-mcp 0." in run(*elsewhere, "history", tickets_in).stdout
+    )
+    assert "there is a skill 'tickets' already" in run("import", file, code=1).stderr
+    bundle["examples"].pop()
+    file.write_text(json.dumps(bundle), encoding="utf-8")
+    assert "hash: Field required" in run("--home", tmp_path / "third", "import", file, code=1).stderr
 
 
 def test_import_reads_stdin_and_a_byte_order_mark(told: Told, skill_file: Path) -> None:
@@ -236,6 +246,26 @@ def test_the_doctor_says_what_is_wrong_with_status_1(run: Run, told: Told, home:
     (home / "promptbreeder.db").write_bytes(b"this is no database" * 400)
     bad = [found for found in told("doctor", code=1) if not found["ok"]]
     assert [found["check"] for found in bad] == ["database"]
+
+
+def test_a_backup_is_made_and_restored(run: Run, told: Told, tickets_in: str, skill_file: Path, home: Path) -> None:
+    """Also over a damaged file; it is in the history, and the doctor finds all in order afterwards."""
+    copy = run("doctor", "--backup").stdout.strip()
+    assert told("doctor", "--backup")["backup"] != copy
+    definition = json.loads(skill_file.read_text(encoding="utf-8"))
+    run("import", "-", stdin=json.dumps({**definition, "name": "later"}))
+    restored = told("doctor", "--restore", copy)
+    assert restored["source"] == copy
+    assert [line["skill"] for line in told("skills")] == [tickets_in]
+    assert "The database: restored from promptbreeder-000001.db by promptbreeder-mcp 0." in run("history").stdout
+    (home / "promptbreeder.db").write_bytes(b"this is no database" * 400)
+    assert "doctor --restore FILE" in run("skills", code=1).stderr
+    said = run("doctor", "--restore", restored["kept"]).stdout
+    assert "kept as" in said
+    assert [line["skill"] for line in told("skills")] == ["later", tickets_in]
+    assert all(found["ok"] for found in told("doctor"))
+    assert "there is no backup nowhere.db" in run("doctor", "--restore", "nowhere.db", code=1).stderr
+    assert "one at a time" in run("doctor", "--restore", copy, "--backup", code=2).stderr
 
 
 def test_a_flag_wins_over_the_environment(told: Told, tmp_path: Path) -> None:

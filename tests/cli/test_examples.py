@@ -34,7 +34,7 @@ def test_an_example_is_corrected_retired_and_deleted(run: Run, told: Told, ticke
     assert "deleted" in run("examples", tickets_in, "--delete", 91).stdout
     assert [line["kind"] for line in told("history")] == ["delete", "retire", "correct", "create"]
     assert told("examples", tickets_in, "--limit", 1)["examples"][0]["id"] == 3
-    assert "example 2 retired by promptbreeder-mcp command line" in run("history").stdout
+    assert "example 2 retired by promptbreeder-mcp 0." in run("history").stdout
     assert "retired already" in run("examples", tickets_in, "--retire", 2, code=1).stderr
     assert "was deleted" in run("examples", tickets_in, "--delete", 1, code=1).stderr
 

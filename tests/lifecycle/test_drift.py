@@ -13,7 +13,6 @@ from promptbreeder.lifecycle.drift import (
     decide,
     exit_code,
     is_cooling,
-    may_promote_automatically,
     on_probation,
     read_drift,
 )
@@ -118,14 +117,6 @@ def test_what_is_unchanged_is_skipped() -> None:
     assert decision(OK) == ("none", "Ok: 42 of the last 50 right.", False)
     assert decision(reading(5, 5)).sentence == "Not enough data: 10 outcomes, 20 are the least."
     assert decision(read_drift([], Detector(), promoted_at=NOW, now=NOW)).action == "none"
-
-
-def test_automatic_promotion_is_opt_in_and_never_out_of_quarantine() -> None:
-    """And only of what is ready."""
-    assert may_promote_automatically(3, opted_in=True, quarantined=[2], ready=True)
-    assert not may_promote_automatically(3, opted_in=False, quarantined=[], ready=True)
-    assert not may_promote_automatically(3, opted_in=True, quarantined=[2, 3], ready=True)
-    assert not may_promote_automatically(3, opted_in=True, quarantined=[], ready=False)
 
 
 def test_the_exit_code_is_the_worst_that_is_known() -> None:

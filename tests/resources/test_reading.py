@@ -38,6 +38,7 @@ async def test_the_index_and_every_production_prompt_are_listed_the_rest_as_temp
         "prompt://{skill}/versions",
         "prompt://{skill}/versions/{n}",
         "history://{skill}{?before}",
+        "history://{skill}/production/{time}",
         "run://{run_id}",
     }
 
@@ -73,6 +74,14 @@ async def test_a_history_is_read_page_by_page_newest_first(client: Client, call:
     assert second[-1]["kind"] == "create"
 
 
+async def test_production_at_a_time_is_a_resource(client: Client, call: Call) -> None:
+    """As the command line tells it."""
+    await call(client, "get_fitness")
+    past = await read(client, "history://tickets/production/2001-01-01")
+    assert (past["version"], past["at"]) == (None, "2001-01-01T00:00:00Z")
+    assert (await read(client, "history://tickets/production/2999-12-31T23:59:59Z"))["version"] == 1
+
+
 @pytest.mark.parametrize(
     ("uri", "reason"),
     [
@@ -85,6 +94,9 @@ async def test_a_history_is_read_page_by_page_newest_first(client: Client, call:
         ("prompt://tickets/versions/\u0661", "is not a version number"),
         ("prompt://tickets/versions/99999999999999999999", "is not a version number"),
         ("history://nobody", "no skill named 'nobody'"),
+        ("history://tickets?before=first", "'first' is not the id of an event"),
+        ("history://tickets/production/yesterday", "'yesterday' is no time"),
+        ("history://nobody/production/2026-01-31", "no skill named 'nobody'"),
         ("run://r-0", "no run 'r-0'"),
         ("prompt://..%2f..%2fetc%2fpasswd/production", "no|Unknown"),
         ("prompt://tickets/../../etc/passwd", "Unknown"),

@@ -221,7 +221,7 @@ def test_a_database_that_cannot_be_used_is_an_error_of_the_tools_only(
             result = server.call(tool, **arguments)
             assert result["isError"]
             assert reason in result["content"][0]["text"]
-        assert len(server.ask("tools/list")["result"]["tools"]) == 11
+        assert len(server.ask("tools/list")["result"]["tools"]) == 12
         assert server.ask("prompts/list")["result"]["prompts"] == []
         assert [r["uri"] for r in server.ask("resources/list")["result"]["resources"]] == ["skills://index"]
         assert reason in server.ask("resources/read", {"uri": "skills://index"})["error"]["message"]
@@ -240,7 +240,7 @@ def test_a_folder_that_cannot_be_made_is_an_error_of_the_tools_only(
         server.greet()
         assert server.call("get_fitness")["isError"]
         assert "error" in server.ask("resources/read", {"uri": "skills://index"})
-        assert len(server.ask("tools/list")["result"]["tools"]) == 11
+        assert len(server.ask("tools/list")["result"]["tools"]) == 12
 
 
 def test_a_read_only_folder_can_be_read(lines: Callable[..., Lines], home: Path, ticket_route: dict[str, Any]) -> None:
@@ -259,7 +259,7 @@ def test_a_read_only_folder_can_be_read(lines: Callable[..., Lines], home: Path,
             refused = server.call("rollback", skill="ticket-route", reason="why")
             assert refused["isError"]
             assert "writable" in refused["content"][0]["text"]
-            assert len(server.ask("tools/list")["result"]["tools"]) == 11
+            assert len(server.ask("tools/list")["result"]["tools"]) == 12
     finally:
         home.chmod(0o700)
 

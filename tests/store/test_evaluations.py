@@ -104,3 +104,27 @@ def test_the_versions_that_were_measured_on_an_example_are_known(stocked: Tables
     assert evaluations.versions_measured_on(stocked, _ONE.skill, {1}) == (1,)
     assert evaluations.versions_measured_on(stocked, _ONE.skill, {3, 4}) == (1, 2)
     assert evaluations.versions_measured_on(stocked, _ONE.skill, {7}) == ()
+
+
+def test_what_was_measured_on_the_model_before_is_found_whatever_the_clock_says(stocked: Tables) -> None:
+    """Under the same rules only; and not again when the model before comes back."""
+
+    def before(measured_on: str, judged: str = "x") -> str | None:
+        found = evaluations.before(
+            stocked,
+            _ONE.skill,
+            _ONE.version,
+            _ONE.split,
+            decoding=_ONE.decoding,
+            judged=judged,
+            measured_on=measured_on,
+        )
+        return None if found is None else found.fingerprint
+
+    assert before("a judged=x") is None
+    for model in ("a", "b", "c"):
+        evaluations.put(stocked, replace(_ONE, fingerprint=f"{model} judged=x"))
+    assert [before(f"{model} judged=x") for model in "abcd"] == [None, "a judged=x", "b judged=x", "c judged=x"]
+    assert before("d judged=y", "y") is None
+    evaluations.put(stocked, replace(_ONE, fingerprint="a judged=x", created_at=99.0))
+    assert before("b judged=x") == "a judged=x"

@@ -32,3 +32,12 @@ def test_rows_that_refer_to_nothing_are_found(stocked: Tables) -> None:
     stocked.conn.execute("PRAGMA defer_foreign_keys = ON")
     stocked.execute("INSERT INTO skill_state VALUES ('nobody', 1)")
     assert ("references", "1 rows refer to nothing") in _failed(stocked)
+
+
+def test_a_version_whose_prompt_was_altered_is_found(stocked: Tables) -> None:
+    """By whoever took away the trigger; it is named with its number."""
+    stocked.execute("DROP TRIGGER versions_no_update")
+    stocked.execute(
+        "UPDATE versions SET prompt = replace(prompt, 'instruction\":\"', 'instruction\":\"Not ') WHERE n = 1"
+    )
+    assert _failed(stocked) == [("version contents", "altered: ticket-route 1")]

@@ -27,10 +27,16 @@ def fitness(context: click.Context, skill: str | None, version: int | None, *, a
 @click.command()
 @click.argument("skill", required=False)
 @click.option("--before", type=int, help="Show events older than this id.")
+@click.option("--at", metavar="TIME", help="Show which version was in production then, e.g. 2026-01-31T12:00:00Z.")
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @click.pass_context
-def history(context: click.Context, skill: str | None, before: int | None, *, as_json: bool) -> None:
-    """Show what happened, newest first."""
+def history(context: click.Context, skill: str | None, *, before: int | None, at: str | None, as_json: bool) -> None:
+    """Show what happened, newest first; or what was in production at a time."""
+    if at is not None:
+        if skill is None or before is not None:
+            raise click.UsageError("--at TIME is for one SKILL, and without --before")
+        show(with_service(context, lambda service: service.production_at(skill, at)), as_json=as_json)
+        return
     lines = with_service(context, lambda service: service.history(skill, before_id=before, limit=PAGE))
     if as_json:
         click.echo(json.dumps([line.model_dump(mode="json") for line in lines], indent=2, ensure_ascii=False))

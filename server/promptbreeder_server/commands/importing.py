@@ -37,9 +37,10 @@ def import_(
 ) -> None:
     """Bring in a skill or examples from FILE (JSON, JSONL, CSV, TSV), or - for stdin.
 
-    A JSON object is a whole skill: {name, description, prompt, labels?, metric?, settings?, examples}. All else is
-    rows of examples: --skill NAME adds them to a skill, and with --prompt TEXT makes a new one. What was understood
-    of the rows is shown before they are stored.
+    A JSON object is a whole skill: {name, description, prompt, labels?, metric?, settings?, examples}, or what
+    `export` printed, with all versions; of that name there must be none yet. All else is rows of examples: --skill
+    NAME adds them to a skill, and with --prompt TEXT makes a new one. What was understood of the rows is shown before
+    they are stored.
     """
     odd = [f"--{flag}" for flag, value in of_new.items() if value is not None]
     with told_plainly():
@@ -47,8 +48,7 @@ def import_(
         if not isinstance(found, Rows):
             if skill is not None or prompt is not None or odd:
                 raise InvalidInput(f"{file} is a whole skill; --skill and its like are for rows of examples")
-            definition = SkillDefinition.parse(_without_bundle_fields(found))
-            report = with_service(context, lambda service: service.define_skill(definition, ACTOR))
+            report = _whole(context, found)
         elif skill is None:
             raise InvalidInput(
                 "the file holds examples and no skill: --skill NAME adds them to a skill, and with --prompt TEXT "
@@ -75,13 +75,16 @@ def _add(context: click.Context, found: Rows, name: str, reading: Reading) -> Sk
     return with_service(context, lambda service: service.add_examples(name, taken.examples, ACTOR))
 
 
-def _without_bundle_fields(data: Mapping[str, object]) -> dict[str, object]:
-    """Return the skill in a file; what an export holds besides (versions, production, model) is left out."""
+def _whole(context: click.Context, found: Mapping[str, object]) -> SkillReport:
+    """Bring in a whole skill: what an export holds if there are versions in it, else a skill file."""
+    if "versions" in found:
+        return with_service(context, lambda service: service.import_bundle(found, ACTOR))
     known = SkillDefinition.model_fields
-    strange = [name for name in data if name not in known and name not in {"model", "production", "versions"}]
+    strange = [name for name in found if name not in known]
     if strange:
         raise InvalidInput(f"unknown fields {', '.join(strange[:5])}; a skill has {', '.join(known)}")
-    return {name: value for name, value in data.items() if name in known}
+    definition = SkillDefinition.parse(found)
+    return with_service(context, lambda service: service.define_skill(definition, ACTOR))
 
 
 COMMANDS = (import_,)

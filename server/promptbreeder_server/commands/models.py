@@ -66,10 +66,9 @@ async def pull_with_bar(service: Service, name: str, *, bundled: bool = False) -
                 bars.close()
                 told, bar = step.status, None
                 click.echo(told, err=True)
-            if step.total:
-                if bar is None:
-                    bar = click.progressbar(length=step.total, file=sys.stderr)
-                    bars.enter_context(bar)
+            if step.total and bar is None:
+                bar = bars.enter_context(click.progressbar(length=step.total, file=sys.stderr))
+            if bar is not None:
                 bar.update(max(0, step.completed - bar.pos))
 
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib import metadata
 from typing import ParamSpec, TypeVar
 
 import anyio
@@ -24,7 +25,7 @@ from promptbreeder_server.stopping import stop_on_signal
 
 T = TypeVar("T")
 P = ParamSpec("P")
-ACTOR = Actor("human", "promptbreeder-mcp command line")
+ACTOR = Actor("human", f"promptbreeder-mcp {metadata.version('promptbreeder-mcp')} (command line)")
 WHOLE_RUN_SECONDS = 24 * 3600.0
 
 

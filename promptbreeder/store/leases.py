@@ -1,0 +1,24 @@
+"""Leases: which process does something that one at a time should do."""
+
+from promptbreeder.store.tables import Tables
+
+
+def take(db: Tables, name: str, *, owner: str, now: float, seconds: float) -> bool:
+    """Take the lease `name` if nobody holds it, and tell whether it was taken.
+
+    One that ends later than any lease taken now would is left from before the clock went back, and is not honoured.
+    """
+    for row in db.query("SELECT owner, lease_until FROM leases WHERE name = ?", [name]):
+        if row["owner"] != owner and now < row["lease_until"] <= now + seconds:
+            return False
+    db.execute(
+        "INSERT INTO leases VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET owner = excluded.owner, "
+        "lease_until = excluded.lease_until",
+        [name, owner, now + seconds],
+    )
+    return True
+
+
+def release(db: Tables, name: str, *, owner: str) -> None:
+    """Let the lease go, if `owner` still holds it."""
+    db.execute("DELETE FROM leases WHERE name = ? AND owner = ?", [name, owner])

@@ -1,0 +1,267 @@
+"""The monitor: look at every skill, say what is to be done, and do it for those skills that opted in.
+
+It is no daemon. Whoever is there looks: a server now and then (`monitor_if_due`), or a scheduler (`monitor`), one
+process at a time by a lease. Where neither the fingerprint nor the outcomes changed since the last look, no model is
+called.
+"""
+
+import hashlib
+import secrets
+from dataclasses import dataclass, replace
+
+import anyio
+
+from promptbreeder.errors import InvalidInput, ModelError
+from promptbreeder.lifecycle.drift import Decision, Target, decide, exit_code
+from promptbreeder.lifecycle.recheck import judge_change
+from promptbreeder.results import DriftState, MonitorReport, Recheck, SkillCheck
+from promptbreeder.runs.engine import Engine
+from promptbreeder.skill import Split
+from promptbreeder.store import checks, evaluations, events, examples, leases, skills
+from promptbreeder.store.checks import Check
+from promptbreeder.store.tables import Tables
+from promptbreeder.usecases.acting import act, by_itself, go_on
+from promptbreeder.usecases.drifting import Standing, standing, told
+from promptbreeder.usecases.measuring import gate_evaluation
+from promptbreeder.usecases.workbench import Workbench, iso
+
+EVERY_SECONDS = 3_600.0
+LEASE_SECONDS = 600.0
+"""As long as measuring may take. Whoever takes longer is overtaken, which costs measurements and nothing else: what
+changes something compares and swaps."""
+_LEASE = "monitor"
+
+
+async def monitor_if_due(bench: Workbench, engine: Engine) -> MonitorReport | None:
+    """Check all skills if an hour has passed since the last time or an outcome came; None where neither is so.
+
+    Loads no model only to see whether it has changed.
+    """
+    now = bench.clock()
+    if not await bench.store.read(lambda db: checks.is_due(db, now=now, every=EVERY_SECONDS)):
+        return None
+    return await monitor(bench, engine, open_models=False)
+
+
+async def monitor(bench: Workbench, engine: Engine, *, open_models: bool = True) -> MonitorReport:
+    """Check all skills now; while another process does so, tell what it saw last."""
+    owner = secrets.token_hex(8)
+    now = bench.clock()
+    if not await bench.store.write(lambda db: leases.take(db, _LEASE, owner=owner, now=now, seconds=LEASE_SECONDS)):
+        return (await last_looks(bench)).model_copy(update={"note": "Another process is checking just now."})
+    try:
+        names = [skill.name for skill in await bench.store.read(skills.all_skills)]
+        return _report([await _check(bench, engine, name, open_models=open_models) for name in names])
+    finally:
+        with anyio.CancelScope(shield=True):
+            await bench.store.write(lambda db: leases.release(db, _LEASE, owner=owner))
+
+
+async def last_looks(bench: Workbench) -> MonitorReport:
+    """Return how the skills stand and what the monitor last said of them; nothing is measured or done."""
+    now = bench.clock()
+
+    def look(db: Tables) -> list[SkillCheck]:
+        return [_as_last_seen(standing(db, skill.name, now)) for skill in skills.all_skills(db)]
+
+    return _report(await bench.store.read(look))
+
+
+def _report(found: list[SkillCheck]) -> MonitorReport:
+    return MonitorReport(exit_code=exit_code(check.state for check in found), checks=tuple(found))
+
+
+def _as_last_seen(stands: Standing) -> SkillCheck:
+    drift, check = told(stands), stands.check
+    last = "Never checked." if check is None else f"Checked {iso(check.checked_at)}: {check.sentence}"
+    return SkillCheck(
+        skill=stands.skill.name,
+        production=stands.production.n,
+        state=drift.state,
+        action="none",
+        acted=False,
+        sentence=f"{drift.sentence} {last}",
+        drift=drift,
+        checked_at=None if check is None else iso(check.checked_at),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A skill as this check sees it."""
+
+    stands: Standing
+    model: str | None
+    """The model's fingerprint, where it was looked at."""
+    digest: str
+    """Of all that a check depends on besides outcomes."""
+    unchanged: bool
+    recheck: Recheck | None
+    trouble: str
+    """Why the model could not be asked."""
+
+    @property
+    def state(self) -> DriftState:
+        """What the outcomes say; a fall that only the re-check shows counts as degraded."""
+        state = self.stands.reading.state
+        if state in {"ok", "not enough data"} and self.recheck is not None and self.recheck.fallen:
+            return "degraded"
+        return state
+
+
+async def _check(bench: Workbench, engine: Engine, name: str, *, open_models: bool) -> SkillCheck:
+    now = bench.clock()
+    seen = await _look(bench, await bench.store.read(lambda db: standing(db, name, now)), open_models=open_models)
+    target, trouble = await _target(bench, seen.stands)
+    seen = replace(seen, trouble=seen.trouble or trouble)
+    started = seen.stands.check.evolution_started if seen.stands.check is not None else None
+    decision = decide(
+        seen.stands.reading, target=target, unchanged=seen.unchanged, last_evolution_started=started, now=now
+    )
+    check = SkillCheck(
+        skill=name,
+        production=seen.stands.production.n,
+        state=seen.state,
+        action=decision.action,
+        acted=False,
+        sentence=_sentence(seen, decision),
+        drift=told(seen.stands),
+        recheck=seen.recheck,
+        checked_at=iso(now),
+    )
+    # Remembered before anything is done: whoever is killed meanwhile has looked.
+    await bench.store.write(lambda db: _note(db, seen, check, now))
+    acted = await go_on(bench, engine, seen.stands, check)
+    if not acted.acted and decision.action in {"roll back", "evolve"}:
+        acted = await act(bench, engine, seen.stands, decision, check)
+    if acted is check:
+        return check
+    await bench.store.write(lambda db: _remember(db, seen, acted, now))
+    return acted
+
+
+async def _look(bench: Workbench, stands: Standing, *, open_models: bool) -> _Seen:
+    """Look at the model, and measure production anew if it is not the one that production was measured on."""
+    skill, last = stands.skill, stands.check
+    model, trouble, recheck = None, "", None
+    if open_models or bench.has_open(skill.model):
+        try:
+            model = (await bench.model(skill.model)).fingerprint
+            recheck = await _recheck(bench, stands, model)
+        except (InvalidInput, ModelError) as error:
+            trouble = str(error)
+    model = model or (last.model if last is not None else None)
+    gate = await bench.store.read(lambda db: examples.in_use(db, skill.name, Split.GATE))
+    parts = (model, skill.judged, stands.production.n, stands.production.content_hash, sorted(gate))
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()
+    unchanged = last is not None and (last.seen, last.last_outcome) == (digest, stands.last_outcome)
+    return _Seen(stands, model, digest, unchanged=unchanged, recheck=recheck, trouble=trouble)
+
+
+async def _recheck(bench: Workbench, stands: Standing, model: str) -> Recheck | None:
+    """Compare production on this model with what is stored of it on the model before; measured once.
+
+    Raises:
+        ModelError: if it cannot be measured.
+    """
+    skill, version = stands.skill, stands.production
+    if skill.metric == "preference":
+        return None
+    decoding, measured_on = version.prompt.decoding, skill.measured_on(model)
+    before = await bench.store.read(
+        lambda db: evaluations.before(
+            db, skill.name, version.n, Split.GATE, decoding=decoding, judged=skill.judged, measured_on=measured_on
+        )
+    )
+    if before is None:
+        return None
+    after = await bench.store.read(
+        lambda db: evaluations.latest(db, skill.name, version.n, Split.GATE, decoding=decoding, fingerprint=measured_on)
+    )
+    is_new = after is None
+    if after is None:
+        after = await gate_evaluation(bench, skill, version)
+    found = judge_change(*evaluations.paired(after, before))
+    if found is not None and is_new:
+        await bench.store.write(lambda db: _note_recheck(db, stands, found, before.fingerprint, now=bench.clock()))
+    return found
+
+
+def _note_recheck(db: Tables, stands: Standing, found: Recheck, model_before: str, *, now: float) -> None:
+    actor = by_itself()
+    events.append(
+        db,
+        ts=now,
+        skill=stands.skill.name,
+        kind="recheck",
+        actor=actor.kind,
+        client=actor.client,
+        reason=f"version {stands.production.n}: {found.sentence}, measured",
+        after=stands.production.n,
+        data={"model_before": model_before, "better": found.better, "worse": found.worse, "fallen": found.fallen},
+    )
+
+
+async def _target(bench: Workbench, stands: Standing) -> tuple[Target, str]:
+    """Return how the version before does now on production's examples, measured where new, and what stood in the way.
+
+    Asked only where it matters: a version that is not failing is not rolled back.
+    """
+    if stands.reading.state != "failing" or stands.before is None or stands.skill.metric == "preference":
+        return "none", ""
+    try:
+        before = await gate_evaluation(bench, stands.skill, stands.before)
+        production = await gate_evaluation(bench, stands.skill, stands.production)
+    except (InvalidInput, ModelError) as error:
+        return "none", str(error)
+    theirs, ours = evaluations.paired(before, production)
+    if not theirs:
+        return "none", ""
+    return ("not worse" if sum(theirs) >= sum(ours) else "worse"), ""
+
+
+def _sentence(seen: _Seen, decision: Decision) -> str:
+    parts = [decision.sentence]
+    if decision.action == "skipped":
+        parts = [f"Skipped: unchanged. {told(seen.stands).sentence}"]
+    if seen.recheck is not None:
+        parts.append(f"{seen.recheck.sentence}.")
+        if seen.recheck.fallen:
+            parts.append(f"evolve_prompt('{seen.stands.skill.name}') looks for a prompt that suits the model of now.")
+    if seen.trouble:
+        parts.append(f"The model could not be asked: {seen.trouble}")
+    return " ".join(parts)
+
+
+def _note(db: Tables, seen: _Seen, check: SkillCheck, now: float) -> None:
+    """Remember the look; the history hears of it when there is something to say, and another than last time."""
+    last, actor = seen.stands.check, by_itself()
+    if check.state not in {"not enough data", "ok" if last is None else last.state}:
+        events.append(
+            db,
+            ts=now,
+            skill=check.skill,
+            kind="drift",
+            actor=actor.kind,
+            client=actor.client,
+            reason=f"version {check.production} is {check.state}: {check.drift.right} of {check.drift.n} right, seen",
+            after=check.production,
+            data={"state": check.state, "right": check.drift.right, "n": check.drift.n},
+        )
+    _remember(db, seen, check, now)
+
+
+def _remember(db: Tables, seen: _Seen, check: SkillCheck, now: float) -> None:
+    checks.put(
+        db,
+        Check(
+            skill=check.skill,
+            checked_at=now,
+            model=seen.model,
+            seen=seen.digest,
+            last_outcome=seen.stands.last_outcome,
+            state=check.state,
+            action=check.action,
+            sentence=check.sentence,
+        ),
+    )

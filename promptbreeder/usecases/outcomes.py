@@ -1,0 +1,146 @@
+"""Take outcomes: whether the answer of a call was right, and what would have been."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pydantic import ValidationError
+
+from promptbreeder.errors import InvalidInput
+from promptbreeder.evaluation.metrics import metric_of
+from promptbreeder.prompt import Prompt
+from promptbreeder.requests import Actor, explain
+from promptbreeder.results import OutcomeReport
+from promptbreeder.skill import Example, Skill, Split
+from promptbreeder.store import calls, events, examples, outcomes, skills, versions
+from promptbreeder.store.tables import Tables
+from promptbreeder.text import normalise, scrub
+from promptbreeder.usecases.defining import check_examples
+from promptbreeder.usecases.drifting import Standing, standing, told
+from promptbreeder.usecases.evolving import LEAKING_CHARACTERS
+from promptbreeder.usecases.workbench import Workbench
+
+MAX_NOTE_CHARACTERS = 2_000
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What came of an expected answer as an example."""
+
+    fate: Literal["added", "known", "contradicts", "retired"]
+    id: int | None = None
+    split: Split | None = None
+
+
+async def record_outcome(
+    bench: Workbench, call_id: str, actor: Actor, *, correct: bool | None, expected: str | None, note: str
+) -> OutcomeReport:
+    """Store the one outcome of a call: right or wrong, or the answer that is right, which becomes an example.
+
+    Raises:
+        NotFound: if there is no such call.
+        Conflict: if it has its outcome already; outcomes are not replaced, since the detector has gone by them.
+        InvalidInput: if neither is given, both contradict each other, or the answer does not fit the skill.
+    """
+    note = scrub(note).strip()
+    if len(note) > MAX_NOTE_CHARACTERS:
+        raise InvalidInput(f"the note has {len(note):,} characters; {MAX_NOTE_CHARACTERS:,} are the most")
+    if correct is None and expected is None:
+        raise InvalidInput("say whether the answer was right (correct), or what would have been right (expected)")
+    now = bench.clock()
+
+    def store(db: Tables) -> OutcomeReport:
+        call = calls.get(db, call_id)
+        skill = skills.get(db, call.skill)
+        right, kept = bool(correct), None
+        example = None if expected is None else _example(skill, call.input, expected)
+        if example is not None:
+            right = _is_right(skill, call.answer, example.expected or "")
+            if correct is not None and correct != right:
+                raise InvalidInput(
+                    f"the answer {call.answer[:60]!r} is {'right' if right else 'wrong'} where {expected!r} is "
+                    f"expected, and correct={str(correct).lower()} says the opposite; give one of the two. Nothing "
+                    "was stored."
+                )
+            kept = _kept(db, skill, example, now)
+        number = kept.id if kept is not None else None
+        outcomes.add(db, call, correct=right, example=number, note=note, actor=actor.kind, client=actor.client, now=now)
+        if number is not None:
+            events.append(
+                db,
+                ts=now,
+                skill=skill.name,
+                kind="extend",
+                actor=actor.kind,
+                client=actor.client,
+                reason=f"the expected answer of call {call_id} became example {number}",
+                data={"examples": 1, "example": number, "call": call_id},
+            )
+        stands = standing(db, skill.name, now)
+        return OutcomeReport(
+            call_id=call_id,
+            skill=skill.name,
+            version=call.version,
+            correct=right,
+            counted=call.version == stands.production.n,
+            example=kept.fate if kept is not None else None,
+            split=kept.split if kept is not None else None,
+            drift=told(stands),
+            next_step=_next_step(stands),
+        )
+
+    report = await bench.store.write(store)
+    if report.example == "added":
+        bench.changed("skills", report.skill)
+    return report
+
+
+def _example(skill: Skill, text: str, expected: str) -> Example:
+    try:
+        example = Example(input=text, expected=expected)
+    except ValidationError as error:
+        raise InvalidInput(explain(error)) from error
+    if not (example.expected or "").strip():
+        raise InvalidInput("the expected answer is empty; give the answer that would have been right")
+    check_examples(skill, [example])
+    return example
+
+
+def _is_right(skill: Skill, answer: str, expected: str) -> bool:
+    """Tell whether an answer earns the full score, by the skill's metric; by taste alone, whether it is the same."""
+    if skill.metric == "preference":
+        return normalise(answer) == normalise(expected)
+    return metric_of(skill)(answer, expected).score >= 1
+
+
+def _kept(db: Tables, skill: Skill, example: Example, now: float) -> _Kept:
+    # The hash says the split; but what a prompt shows already would not be unseen in the gate, nor fair in the search.
+    shown = any(shows(version.prompt, example.input) for version in versions.all_versions(db, skill.name))
+    placed = example.model_copy(update={"split": Split.TRAIN if shown else skill.split_of(example)})
+    added = examples.add(db, skill, [placed], now=now)
+    if added.added:
+        number = examples.id_of(db, skill, placed.input)
+        return _Kept("added", number, placed.split)
+    if added.retired:
+        return _Kept("retired")
+    return _Kept("contradicts" if added.contradictions else "known")
+
+
+def shows(prompt: Prompt, text: str) -> bool:
+    """Tell whether a prompt shows an input: as a demonstration, or in its instructions."""
+    plain = normalise(text)
+    if any(normalise(shot.input) == plain for shot in prompt.demonstrations):
+        return True
+    said = normalise(f"{prompt.instruction}\n{prompt.second_instruction}")
+    return len(plain) >= LEAKING_CHARACTERS and plain in said
+
+
+def _next_step(stands: Standing) -> str:
+    name = stands.skill.name
+    if stands.reading.state == "failing" and stands.before is not None:
+        return (
+            f"rollback('{name}', reason=...) goes back to version {stands.before.n}, evolve_prompt('{name}') looks for "
+            "a better one."
+        )
+    if stands.reading.state in {"failing", "degraded"}:
+        return f"evolve_prompt('{name}') looks for a better prompt; corrected answers help as examples."
+    return ""

@@ -1,0 +1,141 @@
+"""Going back to a backup: verified before, nothing lost, and seen by every process that has the file open."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from promptbreeder.errors import InvalidInput, StoreCorrupt, StoreTooNew
+from promptbreeder.store import backup
+from promptbreeder.store.database import Database
+from promptbreeder.store.restoring import restore
+from promptbreeder.store.tables import Tables
+
+pytestmark = pytest.mark.anyio
+Note = Callable[..., int]
+Reasons = Callable[[Tables], list[str]]
+
+
+@pytest.fixture
+async def copy(store: Database, note: Note) -> Path:
+    """Return a backup from before the latest note."""
+    await store.write(lambda db: note(db, "before"))
+    made = await store.backup()
+    await store.write(lambda db: note(db, "after"))
+    return made
+
+
+async def test_a_backup_takes_the_place_and_what_was_there_is_kept(
+    store: Database, copy: Path, reasons: Reasons
+) -> None:
+    """Another process that has the file open goes on with what was restored, also writing."""
+    other = Database(store.path)
+    assert await other.read(reasons) == ["before", "after"]
+    kept = await restore(store, copy)
+    assert await store.read(reasons) == ["before"]
+    assert await other.read(reasons) == ["before"]
+    assert kept is not None
+    with closing(sqlite3.connect(kept)) as connection:
+        assert connection.execute("SELECT reason FROM events").fetchall() == [("before",), ("after",)]
+    await restore(other, kept)
+    assert await store.read(reasons) == ["before", "after"]
+    other.close()
+
+
+async def test_a_damaged_file_is_moved_aside_and_no_journal_of_it_stays(
+    store: Database, copy: Path, reasons: Reasons
+) -> None:
+    """A journal left beside the restored file would be played back into it."""
+    store.close()
+    store.path.write_bytes(b"no database" * 500)
+    journal = store.path.with_name(f"{store.path.name}-journal")
+    journal.write_bytes(b"remains")
+    kept = await restore(store, copy)
+    assert kept == store.path.with_name("promptbreeder-damaged-1.db")
+    assert kept.read_bytes() == b"no database" * 500
+    assert not journal.exists()
+    assert await store.read(reasons) == ["before"]
+    assert store.path.stat().st_mode & 0o777 == 0o600
+    store.close()
+    store.path.write_bytes(b"again")
+    assert await restore(store, copy) == store.path.with_name("promptbreeder-damaged-2.db")
+
+
+async def test_where_there_is_no_database_the_backup_becomes_it(copy: Path, tmp_path: Path, reasons: Reasons) -> None:
+    """On a new machine; the backup itself stays."""
+    fresh = Database(tmp_path / "elsewhere" / "promptbreeder.db")
+    assert await restore(fresh, copy) is None
+    assert await fresh.read(reasons) == ["before"]
+    assert await Database(copy).read(reasons) == ["before"]
+    fresh.close()
+
+
+def _as_text(path: Path) -> None:
+    path.write_text("hello", encoding="utf-8")
+
+
+def _cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+
+
+def _execute(*statements: str) -> Callable[[Path], None]:
+    def change(path: Path) -> None:
+        with closing(sqlite3.connect(path)) as connection:
+            for statement in statements:
+                connection.execute(statement)
+            connection.commit()
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("damage", "error", "reason"),
+    [
+        (_as_text, StoreCorrupt, "file is not a database"),
+        (_cut, StoreCorrupt, "malformed|structure"),
+        (_execute("PRAGMA application_id = 7"), StoreCorrupt, "belongs to another program"),
+        (_execute("PRAGMA user_version = 99"), StoreTooNew, "newer version"),
+        (
+            _execute("DROP TRIGGER events_no_update", "UPDATE events SET reason = 'nicer'"),
+            StoreCorrupt,
+            "event chain: event 1 was altered",
+        ),
+        (Path.unlink, InvalidInput, "there is no backup"),
+    ],
+)
+async def test_what_is_not_a_sound_backup_changes_nothing(  # noqa: PLR0917 - each is a part of the case
+    store: Database,
+    copy: Path,
+    reasons: Reasons,
+    damage: Callable[[Path], None],
+    error: type[Exception],
+    reason: str,
+) -> None:
+    """It is verified whole before anything is touched; the message says what is wrong with it."""
+    damage(copy)
+    with pytest.raises(error, match=reason):
+        await restore(store, copy)
+    assert await store.read(reasons) == ["before", "after"]
+    assert len(backup.listed(store.path)) <= 1
+
+
+async def test_the_database_is_no_backup_of_itself(store: Database, copy: Path) -> None:
+    """Nor is a folder one."""
+    assert copy
+    with pytest.raises(InvalidInput, match="is the database itself"):
+        await restore(store, store.path)
+    with pytest.raises(InvalidInput, match="there is no backup"):
+        await restore(store, store.path.parent)
+
+
+async def test_the_backup_in_use_is_not_pruned_by_the_one_that_is_made(
+    store: Database, copy: Path, reasons: Reasons
+) -> None:
+    """It is the oldest of seven, and making the eighth would remove it."""
+    for _ in range(backup.KEPT - 1):
+        await store.backup()
+    assert len(backup.listed(store.path)) == backup.KEPT
+    await restore(store, copy)
+    assert await store.read(reasons) == ["before"]
