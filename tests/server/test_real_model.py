@@ -2,9 +2,11 @@
 
 import importlib.util
 import json
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import IO, Any
 
@@ -67,10 +69,17 @@ def skill(
     return "tiny"
 
 
+def version_shown_as_a(home: Path, duel_id: str) -> int:
+    """Look behind the curtain, as no client can."""
+    with closing(sqlite3.connect(home / "promptbreeder.db")) as db:
+        (version,) = db.execute("SELECT a_version FROM duels WHERE duel_id = ?", [duel_id]).fetchone()
+    return int(version)
+
+
 async def test_a_small_model_gets_a_better_prompt_through_the_protocol(
-    connect: Callable[..., Client], call: Callable[..., Any], skill: str
+    connect: Callable[..., Client], call: Callable[..., Any], skill: str, home: Path
 ) -> None:
-    """The whole path in both eras; the second run finds its answers in the cache."""
+    """The whole path in both eras; what 20 gate examples do not show, votes do; the second run finds a full cache."""
     async with connect(mode="legacy") as client:
         run = await call(client, "evolve_prompt", skill=skill, **SMALL)
         assert (run["status"], run["version"]) == ("finished", 2)
@@ -81,6 +90,10 @@ async def test_a_small_model_gets_a_better_prompt_through_the_protocol(
         duel = await call(client, "compare_prompts", skill=skill)
         vote = await call(client, "record_vote", duel_id=duel["duel_id"], choice="tie")
         assert vote["ties"] == 1
+        for _ in range(fitness["evidence"]["more_votes"] or 0):
+            duel = await call(client, "compare_prompts", skill=skill)
+            choice = "A" if version_shown_as_a(home, duel["duel_id"]) == 2 else "B"
+            await call(client, "record_vote", duel_id=duel["duel_id"], choice=choice)
         assert (await call(client, "promote", skill=skill, version=2, reason="better"))["after"] == 2
         answered = await call(client, "run_skill", skill=skill, input="Where is my parcel?")
         assert answered["answer"] in answered["label_logprobs"]
