@@ -20,7 +20,7 @@ from promptbreeder.evolution.phrases import plain
 from promptbreeder.evolution.population import Population, T
 from promptbreeder.evolution.similarity import distinct
 from promptbreeder.evolution.writer import propose
-from promptbreeder.prompt import Decoding, Format, Prompt
+from promptbreeder.prompt import MAX_PROMPT_CHARACTERS, Decoding, Format, Prompt
 
 SECOND_INSTRUCTION = "So the final answer is:"
 """Stands in where the writer finds no second task-prompt."""
@@ -107,6 +107,7 @@ def _instructions(seed: Prompt, texts: tuple[str, ...], context: Context) -> lis
     if context.task.labels:
         own.append(with_labels_last(own[0], context.task))
         texts = (*texts, *(with_labels_last(text, context.task) for text in texts[:1]))
+    own = [text for text in own if len(text) <= MAX_PROMPT_CHARACTERS]
     weight = max(1, len(texts) // len(own))
     return [*own * weight, *texts]
 

@@ -3,10 +3,12 @@
 from collections import Counter
 from random import Random
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from promptbreeder.evolution.asks import Task
+from promptbreeder.evolution.operators.neighbours import FAMILIES
 from promptbreeder.evolution.operators.phrase_edits import (
     add_phrase,
     delete_phrase,
@@ -17,6 +19,7 @@ from promptbreeder.evolution.operators.phrase_edits import (
     with_labels_last,
 )
 from promptbreeder.evolution.phrases import PLACEHOLDER, segments, split, whole
+from promptbreeder.prompt import MAX_PROMPT_CHARACTERS, Prompt
 
 STEPS = "Sort the ticket.\n1. Read it: all of it.\n2. Choose, and be quick.\n- billing: refund, invoice\n\nHurry."
 sentences = st.lists(st.sampled_from(("Be quick.", "Read it.", "Sort it!", "Who cares?", "Do: this.")), max_size=6)
@@ -110,3 +113,12 @@ def test_the_order_of_listed_labels_is_read_and_replaced(order: list[str]) -> No
     assert listed_labels(listed, task) == tuple(order)
     assert with_labels_last(listed, task) == "Sort it. Answer with one of: bug, bug fix, fix, sales."
     assert listed_labels("Answer with one of: bug, fix, and so on in the end.", task) == ()
+
+
+@pytest.mark.parametrize("family", sorted(FAMILIES))
+def test_no_edit_makes_a_prompt_that_is_too_long_to_exist(family: str, task: Task) -> None:
+    """At the limit of length, edits that add something are left out; none raises."""
+    longest = Prompt(instruction=("Pick a queue. " * MAX_PROMPT_CHARACTERS)[:MAX_PROMPT_CHARACTERS])
+    for seed in range(5):
+        made = FAMILIES[family](longest, task, Random(seed), 8)
+        assert all(len(variant.prompt.instruction) <= MAX_PROMPT_CHARACTERS for variant in made)

@@ -11,7 +11,7 @@ from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.operators.layout import visible
 from promptbreeder.evolution.operators.phrase_edits import listed_labels, with_labels_last
 from promptbreeder.evolution.phrases import PLACEHOLDER
-from promptbreeder.prompt import Prompt
+from promptbreeder.prompt import MAX_PROMPT_CHARACTERS, Prompt
 
 CASINGS: tuple[Callable[[str], str], ...] = (str.capitalize, str.lower, str.upper)
 _NAMES = ("input_name", "output_name")
@@ -53,8 +53,9 @@ def _label_orders(prompt: Prompt, task: Task, rng: Random) -> list[tuple[str, Pr
         return []
     now = listed_labels(prompt.instruction, task)
     orders = (task.labels, task.labels[::-1], tuple(rng.sample(task.labels, len(task.labels))))
+    texts = [with_labels_last(prompt.instruction, task, order) for order in dict.fromkeys(orders) if order != now]
     return [
-        ("label order" if now else "labels last", prompt.but(instruction=with_labels_last(prompt.instruction, task, o)))
-        for o in dict.fromkeys(orders)
-        if o != now
+        ("label order" if now else "labels last", prompt.but(instruction=text))
+        for text in texts
+        if len(text) <= MAX_PROMPT_CHARACTERS
     ]

@@ -23,7 +23,7 @@ from promptbreeder.evolution.operators.phrase_edits import (
     swap_phrases,
 )
 from promptbreeder.evolution.variant import Variant
-from promptbreeder.prompt import Decoding, Prompt
+from promptbreeder.prompt import MAX_PROMPT_CHARACTERS, Decoding, Prompt
 
 Family = Callable[[Prompt, Task, Random, int], tuple[Variant, ...]]
 """From a prompt, the task, randomness and the longest list of demonstrations to the variants, the most hopeful first
@@ -78,7 +78,8 @@ def wordings(prompt: Prompt, task: Task, rng: Random, most: int) -> tuple[Varian
         ("repeat", say_twice(text)),
         *verbosity_changes(text, task),
     ]
-    return _variants(prompt, [(name, prompt.but(instruction=new)) for name, new in texts if new.strip()])
+    possible = [(name, new) for name, new in texts if new.strip() and len(new) <= MAX_PROMPT_CHARACTERS]
+    return _variants(prompt, [(name, prompt.but(instruction=new)) for name, new in possible])
 
 
 FAMILIES: dict[str, Family] = {

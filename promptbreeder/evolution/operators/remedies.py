@@ -26,7 +26,7 @@ from promptbreeder.evolution.operators.constraints import (
 from promptbreeder.evolution.operators.demonstrations import even_sizes, few_shot, usable
 from promptbreeder.evolution.phrases import PLACEHOLDER, join, split
 from promptbreeder.evolution.similarity import distinct
-from promptbreeder.prompt import Prompt
+from promptbreeder.prompt import MAX_PROMPT_CHARACTERS, Prompt
 
 _TELLING_WORDS = (4, 2, 0)
 """Words a label is described by; fewer where the text would grow too long."""
@@ -64,7 +64,7 @@ def refine(case: Case, rng: Random) -> Prompt | None:
     sentence = _distinction(case) if case.task.labels else _unsaid_form(case)
     if not sentence or sentence in case.prompt.instruction:
         return None
-    return case.prompt.but(instruction=with_sentence(case.prompt.instruction, sentence))
+    return _said(case.prompt, with_sentence(case.prompt.instruction, sentence))
 
 
 def add_examples(case: Case, rng: Random) -> Prompt | None:
@@ -84,7 +84,7 @@ def change_constraints(case: Case, rng: Random) -> Prompt | None:
     sentence = _bound(case)
     if sentence in case.prompt.instruction:
         return None
-    return case.prompt.but(instruction=with_sentence(without_constraints(case.prompt.instruction), sentence))
+    return _said(case.prompt, with_sentence(without_constraints(case.prompt.instruction), sentence))
 
 
 def merge(left: Prompt, right: Prompt) -> Prompt | None:
@@ -100,7 +100,7 @@ def merge(left: Prompt, right: Prompt) -> Prompt | None:
     text = left.instruction
     for phrase in new:
         text = with_sentence(text, phrase)
-    return left.but(instruction=text) if new and text != join(split(right.instruction)) else None
+    return _said(left, text) if new and text != join(split(right.instruction)) else None
 
 
 REMEDIES: dict[str, Remedy] = {
@@ -110,6 +110,11 @@ REMEDIES: dict[str, Remedy] = {
     "change constraints": Remedy(lambda case: is_badly_bounded(case.found), change_constraints),
 }
 """The remedies for one prompt; `merge` is for two, where `diagnosis.are_complementary`."""
+
+
+def _said(prompt: Prompt, text: str) -> Prompt | None:
+    """Return `prompt` with another instruction, or None where that has no room."""
+    return prompt.but(instruction=text) if len(text) <= MAX_PROMPT_CHARACTERS else None
 
 
 def _structured(case: Case, most: int) -> str:
