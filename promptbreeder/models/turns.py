@@ -1,12 +1,14 @@
 """Turns: of all the processes of a user one computes at a time, whatever data folder each of them works on.
 
-A lock file, taken for each block: several servers take turns instead of slowing each other down. The operating system
-drops the lock when its holder dies.
+A lock file, taken for each block: several servers take turns instead of slowing each other down. Whoever waits for it
+holds a second one, the turnstile, so that a process that goes from block to block cannot get past those who wait. The
+operating system drops the locks when their holder dies.
 """
 
 import contextlib
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,11 +38,15 @@ def turn(file: Path, stopped: Stopped) -> Iterator[None]:
         ModelBusy: if others compute all the while.
         ModelCrashed: if the file cannot be used.
     """
-    # A lock object a call: each belongs to the thread that made it, and two of them exclude each other.
-    lock = filelock.FileLock(file)
+    # Lock objects of this call: each belongs to the thread that made it, and two of them exclude each other.
+    turnstile, lock = filelock.FileLock(file.with_name("turnstile.lock")), filelock.FileLock(file)
+    deadline = time.monotonic() + BUSY_SECONDS
     try:
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock.acquire(timeout=BUSY_SECONDS, poll_interval=_LOCK_POLL, cancel_check=stopped)
+        for wanted in (turnstile, lock):
+            wanted.acquire(
+                timeout=max(0.0, deadline - time.monotonic()), poll_interval=_LOCK_POLL, cancel_check=stopped
+            )
     except filelock.Timeout as error:
         if stopped():
             raise Interrupted from error
@@ -51,6 +57,8 @@ def turn(file: Path, stopped: Stopped) -> Iterator[None]:
         raise ModelCrashed(
             f"{file} cannot be used ({error.strerror or error}); delete its folder, or make it writable"
         ) from error
+    finally:
+        turnstile.release()
     try:
         yield
     finally:

@@ -215,6 +215,27 @@ async def test_a_call_waits_for_another_process(model: EmbeddedModel, holder: IO
     assert answered.is_set()
 
 
+async def test_a_process_that_goes_from_block_to_block_cannot_get_past_one_that_waits(tmp_path: Path) -> None:
+    """Who waits has the next turn, however quickly the other one asks again."""
+    file = tmp_path / "compute.lock"
+    order: list[str] = []
+    waiting = threading.Event()
+
+    def wait_for_a_turn() -> None:
+        with turns.turn(file, lambda: waiting.set() or False):
+            order.append("waited")
+
+    with turns.turn(file, lambda: False):
+        thread = threading.Thread(target=wait_for_a_turn)
+        thread.start()
+        # It looks at whether it is still wanted while it waits.
+        await anyio.to_thread.run_sync(waiting.wait)
+    with turns.turn(file, lambda: False):
+        order.append("again")
+    thread.join()
+    assert order == ["waited", "again"]
+
+
 async def test_a_call_can_be_cancelled_while_it_waits(
     model: EmbeddedModel, holder: IO[str], engines: list[Any]
 ) -> None:
