@@ -203,6 +203,27 @@ async def test_one_model_writes_and_another_executes(  # noqa: PLR0917  fixtures
     assert any(entry["kind"] == "write" for entry in entries(tmp_path / "two.db"))
 
 
+async def test_on_a_server_without_probabilities_prompts_are_evolved_for_free_decoding(
+    server: StandIn,
+    ollama: Ollama,
+    evolve: Callable[..., Any],
+    ticket_skill: Callable[..., SkillDefinition],
+    actor: Actor,
+) -> None:
+    """An older Ollama cannot choose among labels: no candidate asks it to."""
+    server.version = "0.12.6"
+    async with ollama("old") as service:
+        await service.define_skill(ticket_skill(), actor)
+        run = await evolve(service)
+        assert run.status == "finished"
+        assert run.best.decoding == "free"
+    assert not any(
+        "logprobs" in body and "Which queue" in body["prompt"]
+        for _, path, body in server.requests
+        if path == "/api/generate"
+    )
+
+
 async def test_auto_takes_ollama_only_where_it_holds_a_smollm2(server: StandIn, tmp_path: Path) -> None:
     """The 360m before the 135m; without any, the embedded model."""
     models = Models(tmp_path, ollama_host=server.host)

@@ -1,6 +1,5 @@
 """The Ollama backend: blocks of requests to one model of a server, some at a time."""
 
-import math
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final, TypeVar
@@ -21,6 +20,7 @@ from promptbreeder.models.base import (
     Reply,
     Sampling,
 )
+from promptbreeder.models.ollama.answers import counts_of, rate_of, shared_prefix, text_of
 from promptbreeder.models.ollama.bodies import BATCH, Asked, Bodies
 from promptbreeder.models.ollama.scoring import first_token_scores, forked_scores, places, quoted
 from promptbreeder.models.ollama.server import TELLS_PROBABILITIES, Held, held, shape_of, version_of
@@ -30,7 +30,6 @@ from promptbreeder.text import defuse
 CONTEXT: Final = 4096
 """Tokens of context that the server is asked for; always the same, because a change loads the model anew."""
 _TIMED_READ, _TIMED_WRITE, _TIMES = 256, 24, 2
-_NANO = 1e9
 _TOO_LONG = ("exceed", "context", "too long", "length")
 T = TypeVar("T")
 R = TypeVar("R")
@@ -125,14 +124,14 @@ class OllamaModel:
             answer = await self._ask(bodies.generate(request.messages, request.sampling, request.opening))
             if isinstance(answer, str):
                 return Reply("", 0, 0, failure=answer)
-            read, wrote = _counts(answer)
+            read, wrote = counts_of(answer)
             if not answer.get("done"):
                 return Reply("", read, wrote, failure="the server broke the reply off (it repeats itself)")
-            return Reply(_text(answer), read, wrote)
+            return Reply(text_of(answer), read, wrote)
 
         replies = await self._all(requests, one)
         texts = [chatml.render(request.messages, request.opening) for request in requests]
-        return Block(tuple(replies), _shared(texts, [reply.prompt_tokens for reply in replies]))
+        return Block(tuple(replies), shared_prefix(texts, [reply.prompt_tokens for reply in replies]))
 
     async def choose(self, requests: Sequence[Choose]) -> Block[Choice]:
         """Score the options of each request."""
@@ -157,18 +156,18 @@ class OllamaModel:
                 if isinstance(answer, str):
                     return Choice((), 0, failure=answer)
                 if way := places(answer):
-                    return Choice(first_token_scores(way[0], plain), _counts(answer)[0])
+                    return Choice(first_token_scores(way[0], plain), counts_of(answer)[0])
                 # The model would end its turn at once, and of a token without text nothing is told: hold it to them.
             answer = await self._ask(bodies.one_of(request.messages, plain, longest))
             if isinstance(answer, str):
                 return Choice((), 0, failure=answer)
             if not (way := places(answer)):
                 raise ModelCrashed(f"Ollama gives no log-probabilities for {self._model}; see its log")
-            return Choice(forked_scores(way, plain), _counts(answer)[0])
+            return Choice(forked_scores(way, plain), counts_of(answer)[0])
 
         choices = await self._all(requests, one)
         texts = [chatml.render(request.messages) for request in requests]
-        return Block(tuple(choices), _shared(texts, [choice.prompt_tokens for choice in choices]))
+        return Block(tuple(choices), shared_prefix(texts, [choice.prompt_tokens for choice in choices]))
 
     async def likelihood(self, requests: Sequence[Expected]) -> Block[Likelihood]:
         """Not available: the server tells probabilities of generated tokens only."""
@@ -252,9 +251,9 @@ class OllamaModel:
             # A beginning of its own: the server must not find it in its cache.
             text = os.urandom(8).hex() + " time" * _TIMED_READ
             answer = await self._wire.post(*self._asking().text(text, Sampling(max_tokens=_TIMED_WRITE)))
-            read, wrote = _counts(answer)
-            reads.append(_rate(read, answer.get("prompt_eval_duration")))
-            writes.append(_rate(wrote, answer.get("eval_duration")))
+            read, wrote = counts_of(answer)
+            reads.append(rate_of(read, answer.get("prompt_eval_duration")))
+            writes.append(rate_of(wrote, answer.get("eval_duration")))
         return Rates(read=max(reads), write=max(writes))
 
     def _asking(self) -> Bodies:
@@ -270,32 +269,6 @@ class OllamaModel:
 
 def _short(model: Held) -> str:
     return model.digest.removeprefix("sha256:")[:16]
-
-
-def _text(answer: dict[str, Any]) -> str:
-    message = answer.get("message") or {}
-    return str(answer.get("response") or message.get("content") or "")
-
-
-def _counts(answer: dict[str, Any]) -> tuple[int, int]:
-    # What is zero is left out.
-    return int(answer.get("prompt_eval_count", 0)), int(answer.get("eval_count", 0))
-
-
-def _rate(tokens: int, nanoseconds: int | None) -> float:
-    return max(1.0, tokens) * _NANO / max(1, nanoseconds or 0)
-
-
-def _shared(texts: Sequence[str], tokens: Sequence[int]) -> int:
-    """Return about how many tokens the beginning has that all texts share: its part of the characters.
-
-    The server does not tokenise for others; it does keep that beginning from one request to the next.
-    """
-    asked = [(text, count) for text, count in zip(texts, tokens, strict=True) if count]
-    if not asked:
-        return 0
-    common = len(os.path.commonprefix([text for text, _ in asked]))  # noqa: RUF071 - characters are meant, not folders
-    return max(0, min(min(math.floor(count * common / len(text)), count - 1) for text, count in asked))
 
 
 def _first(group: BaseExceptionGroup[ModelError]) -> ModelError:

@@ -289,4 +289,4 @@ async def test_proxies_do_not_stand_between_us_and_this_machine(
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     model = connect(standin)
     await model.open()
-    await model.aclose()
+    assert [path for _, path, _ in standin.requests] == ["/api/version", "/api/tags", "/api/show"]
