@@ -58,7 +58,7 @@ def told(run: Callable[..., Result]) -> Callable[..., Any]:
 def skill_file(tmp_path: Path, ticket_skill: Callable[..., SkillDefinition]) -> Path:
     """Return a file that holds the ticket skill, with repeatable splits."""
     file = tmp_path / "tickets.json"
-    definition = ticket_skill(salt="salt").model_dump(mode="json", exclude_none=True)
+    definition = ticket_skill().model_dump(mode="json", exclude_none=True)
     file.write_text(json.dumps(definition), encoding="utf-8")
     return file
 

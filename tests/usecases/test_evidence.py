@@ -130,7 +130,7 @@ async def test_graded_scores_are_bet_on(
         return "one" if request.messages[0].content == "Old." else "one two three"
 
     async with open_service(database, ScriptedModel(half_right)) as service:
-        texts = [{"input": f"t{number}", "expected": "one two four"} for number in range(90)]
+        texts = [{"input": f"t{number}", "expected": "one two four", "split": "gate"} for number in range(60)]
         graded = ticket_skill(name="graded", prompt="Old.", variant="New.", metric="f1", labels=None, examples=texts)
         await service.define_skill(graded, actor)
         _, evidence = await known_of(service, 2, "graded")
