@@ -7,14 +7,15 @@ Each step is an ask that is journaled with its answer before the next is made. A
 feeds it to the same generators: nothing that was answered is asked again, and the finished run is the same.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from promptbreeder.errors import ReplayMismatch
 from promptbreeder.evaluation.meter import Meter, Usage
 from promptbreeder.evolution import asks
-from promptbreeder.evolution.asks import Score, Strategy
+from promptbreeder.evolution.asks import Score, Strategy, Unit
+from promptbreeder.evolution.credit import Record, credited
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.answering import Answering
 from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Stored, ask_hash
@@ -51,6 +52,8 @@ class Progress:
     generation: asks.Generation | None
     best: tuple[Prompt, Score] | None
     baseline: Score | None
+    operators: Mapping[str, Record]
+    """How often each operator's children beat their parents so far."""
     used: Usage
     seconds: float
 
@@ -83,6 +86,7 @@ class Driver:
         self._seconds = 0.0
         self._seconds_before = 0.0
         self._generation: asks.Generation | None = None
+        self._told: dict[str, Unit] = {}
 
     async def run(self, strategy: Strategy) -> Outcome:
         """Drive `strategy` to the end.
@@ -126,7 +130,18 @@ class Driver:
     def progress(self) -> Progress:
         """Return how far the run is."""
         baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
-        return Progress(self._generation, self._ledger.winner(), baseline, self._meter.used, self._seconds)
+        return Progress(
+            self._generation, self._ledger.winner(), baseline, self._operators(), self._meter.used, self._seconds
+        )
+
+    def _operators(self) -> dict[str, Record]:
+        found: dict[str, Record] = {}
+        for content_hash, unit in self._told.items():
+            better = self._ledger.is_fitter(content_hash, unit.parents[0]) if unit.parents else None
+            if better is not None:
+                name, earned = credited(unit.operator)
+                found[name] = found.get(name, Record()) + Record(int(better and earned), 1)
+        return found
 
     async def _search(self, strategy: Strategy) -> Literal["strategy", "budget", "time"]:
         try:
@@ -157,6 +172,9 @@ class Driver:
         self._seconds = entry.seconds
         if isinstance(ask, asks.Generation):
             self._generation = ask
+            # As each was first: whoever makes a prompt again has not made it.
+            for unit in ask.units:
+                self._told.setdefault(unit.prompt.content_hash, unit)
         if number >= len(self._replay):
             await self._tell(self.progress())
         return entry.answer

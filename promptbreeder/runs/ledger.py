@@ -96,6 +96,19 @@ class Ledger:
         """Return the score over the whole search split."""
         return self.score(prompt, self.all_blocks)
 
+    def is_fitter(self, prompt: str, other: str) -> bool | None:
+        """Tell whether `prompt` is fitter than `other`, both by content hash, on the blocks that both are measured on.
+
+        None where there is no such block.
+        """
+        mine, theirs = self._candidates.get(prompt), self._candidates.get(other)
+        if mine is None or theirs is None:
+            return None
+        shared = [block for block in mine.results if block in theirs.results]
+        if not shared:
+            return None
+        return self.score(mine.prompt, shared).fitness > self.score(theirs.prompt, shared).fitness
+
     def finalists(self, count: int) -> tuple[Prompt, ...]:
         """Return the most promising candidates that are not measured in full, best first.
 

@@ -1,11 +1,13 @@
 """What is said of a run while it goes on and when it has ended."""
 
 import json
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from promptbreeder.evaluation.meter import Usage
+from promptbreeder.evolution.credit import Record
 from promptbreeder.lifecycle.gate import accuracy_of, paired
 from promptbreeder.prompt import Prompt
 from promptbreeder.results import BestSoFar, RunReport
@@ -37,6 +39,8 @@ class RunProgress(BaseModel):
     seconds: float = 0.0
     rejected: dict[str, int] = Field(default_factory=dict)
     written: int = 0
+    operators: Mapping[str, Record] = Field(default_factory=dict)
+    """How often each operator's children beat their parents; the last word when the run has ended."""
 
     @classmethod
     def of(cls, progress: Progress) -> Self:
@@ -53,6 +57,7 @@ class RunProgress(BaseModel):
             seconds=progress.seconds,
             rejected=told.rejected if told else {},
             written=told.written if told else 0,
+            operators=progress.operators,
         )
 
 
@@ -65,6 +70,11 @@ class RunResult(BaseModel):
     verdict: str
     search_score: float | None = None
     """Accuracy of the version on the search split, by which it was chosen: optimistic."""
+
+
+def operators_of(run: runs.Run) -> Mapping[str, Record]:
+    """Return how often each operator's children beat their parents in a run, as far as it went."""
+    return RunProgress.model_validate_json(run.progress).operators if run.progress else {}
 
 
 def search_score_of(db: Tables, version: Version) -> float | None:
