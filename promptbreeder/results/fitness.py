@@ -92,6 +92,8 @@ class VersionFitness(Result):
     """The same in fields; null for the version in production."""
     drift: Drift | None = None
     """What live outcomes say; of the version in production only."""
+    headroom: str | None = None
+    """What the last headroom check said, or how to make one; of the version in production only."""
 
     def __str__(self) -> str:
         state = "production" if self.production else "not in production"
@@ -116,8 +118,8 @@ class VersionFitness(Result):
                 f"Fitness {parts.fitness:.3f} = accuracy {parts.accuracy:.2f}, latency score {parts.latency_score:.2f} "
                 f"({parts.latency_seconds:.2f} s), preference {parts.preference:.2f}, weighted"
             )
-        if self.drift is not None:
-            lines.append(f"Live: {self.drift}")
+        lines += [f"Live: {self.drift}"] if self.drift is not None else []
+        lines += [self.headroom] if self.headroom is not None else []
         return "\n".join(lines)
 
 

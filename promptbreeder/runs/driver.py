@@ -7,17 +7,18 @@ Each step is an ask that is journaled with its answer before the next is made. A
 feeds it to the same generators: nothing that was answered is asked again, and the finished run is the same.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from promptbreeder.errors import ReplayMismatch
 from promptbreeder.evaluation.meter import Meter, Usage
 from promptbreeder.evolution import asks
-from promptbreeder.evolution.asks import Score, Strategy
+from promptbreeder.evolution.asks import Score, Strategy, Unit
+from promptbreeder.evolution.credit import Record, credited
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.answering import Answering
-from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Stored, ask_hash
+from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Probe, Stored, ask_hash
 from promptbreeder.runs.ledger import BlockResult, Ledger
 from promptbreeder.runs.plan import Plan
 
@@ -28,6 +29,9 @@ GATE_SHARE = 0.45
 GATE_MARGIN = 1.25
 """A winner with demonstrations costs more than the incumbent, and the last block's worst case must still fit."""
 FINALISTS = 6
+LEADERS = 5
+PROBE_SHARE = 0.01
+"""Of the budget: what showing failures of the best prompt may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +55,12 @@ class Progress:
     generation: asks.Generation | None
     best: tuple[Prompt, Score] | None
     baseline: Score | None
+    leaders: tuple[tuple[Prompt, Score], ...]
+    """The best prompts of different texts, best first."""
+    probed: tuple[asks.Trial, ...]
+    """How the best prompt, or the one that was best before, did on a few train examples."""
+    operators: Mapping[str, Record]
+    """How often each operator's children beat their parents so far."""
     used: Usage
     seconds: float
 
@@ -83,6 +93,10 @@ class Driver:
         self._seconds = 0.0
         self._seconds_before = 0.0
         self._generation: asks.Generation | None = None
+        self._told: dict[str, Unit] = {}
+        self._probed: Probe | None = None
+        self._trials: tuple[asks.Trial, ...] = ()
+        self._probe_tokens = int(PROBE_SHARE * plan.token_limit)
 
     async def run(self, strategy: Strategy) -> Outcome:
         """Drive `strategy` to the end.
@@ -126,7 +140,25 @@ class Driver:
     def progress(self) -> Progress:
         """Return how far the run is."""
         baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
-        return Progress(self._generation, self._ledger.winner(), baseline, self._meter.used, self._seconds)
+        return Progress(
+            generation=self._generation,
+            best=self._ledger.winner(),
+            baseline=baseline,
+            leaders=self._ledger.leaders(LEADERS),
+            probed=self._trials,
+            operators=self._operators(),
+            used=self._meter.used,
+            seconds=self._seconds,
+        )
+
+    def _operators(self) -> dict[str, Record]:
+        found: dict[str, Record] = {}
+        for content_hash, unit in self._told.items():
+            better = self._ledger.is_fitter(content_hash, unit.parents[0]) if unit.parents else None
+            if better is not None:
+                name, earned = credited(unit.operator)
+                found[name] = found.get(name, Record()) + Record(int(better and earned), 1)
+        return found
 
     async def _search(self, strategy: Strategy) -> Literal["strategy", "budget", "time"]:
         try:
@@ -137,11 +169,25 @@ class Driver:
                     return "budget"
                 if self._seconds > self._plan.seconds_limit:
                     return "time"
-                ask = strategy.send(_strategic(await self._step(ask)))
+                answer = await self._step(ask)
+                if isinstance(ask, asks.Generation):
+                    await self._probe()
+                ask = strategy.send(_strategic(answer))
         except StopIteration:
             return "strategy"
         finally:
             strategy.close()
+
+    async def _probe(self) -> None:
+        """See what the best prompt gets wrong, where it is another than at the last time; for the run's brief."""
+        found = self._ledger.winner()
+        if found is None or not self._plan.train_ids or (self._probed and self._probed.prompt == found[0]):
+            return
+        self._probed, before = Probe(prompt=found[0], tokens=self._probe_tokens), self._meter.used.tokens
+        answer = await self._step(self._probed)
+        self._probe_tokens -= self._meter.used.tokens - before
+        if isinstance(answer, asks.Attempted) and answer.trials:
+            self._trials = answer.trials
 
     async def _step(self, ask: AnyAsk) -> AnyAnswer:
         number, self._number = self._number, self._number + 1
@@ -157,6 +203,9 @@ class Driver:
         self._seconds = entry.seconds
         if isinstance(ask, asks.Generation):
             self._generation = ask
+            # As each was first: whoever makes a prompt again has not made it.
+            for unit in ask.units:
+                self._told.setdefault(unit.prompt.content_hash, unit)
         if number >= len(self._replay):
             await self._tell(self.progress())
         return entry.answer
@@ -185,6 +234,8 @@ class Driver:
                 answer, exhausted = await self._answering.attempt(ask)
             case asks.Measure():
                 answer, results, exhausted = await self._answering.measure(ask)
+            case Probe():
+                answer = await self._answering.probe(ask)
             case Gate():
                 answer = await self._answering.gate(ask)
             case asks.Generation():

@@ -6,18 +6,19 @@ rates behind the latency score, and the versions of the code whose answers it re
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from promptbreeder.errors import ReplayMismatch
 from promptbreeder.evaluation.metrics import METRICS_VERSION
+from promptbreeder.evolution.credit import Record
 from promptbreeder.evolution.strategies.mipro import installed_optuna
 from promptbreeder.prompt import Prompt
 from promptbreeder.skill import Skill
 
-ENGINE_VERSION: Final = 2
+ENGINE_VERSION: Final = 3
 """Bumped when strategy, race or runner code changes its asks or answers."""
 BLOCK_SIZE: Final = 16
 """Items that are measured together; small enough to stop early, large enough to fill a batch."""
@@ -63,6 +64,8 @@ class Plan(BaseModel):
     read_rate: float
     write_rate: float
     preference: float
+    priors: Mapping[str, Record] = Field(default_factory=dict)
+    """How operators have done elsewhere, as it was known when the run began."""
     engine_version: int = ENGINE_VERSION
     metrics_version: int = METRICS_VERSION
     python: str = PYTHON

@@ -179,6 +179,7 @@ def task_of(plan: Plan, material: Material) -> asks.Task:
         train=material.train,
         blocks=len(material.search),
         block_size=BLOCK_SIZE,
+        priors=plan.priors,
     )
 
 

@@ -1,14 +1,16 @@
 """What is said of a run while it goes on and when it has ended."""
 
 import json
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from promptbreeder.evaluation.meter import Usage
+from promptbreeder.evolution.credit import Record
 from promptbreeder.lifecycle.gate import accuracy_of, paired
 from promptbreeder.prompt import Prompt
-from promptbreeder.results import BestSoFar, RunReport
+from promptbreeder.results import BestSoFar, Leader, RunReport
 from promptbreeder.runs.driver import Outcome, Progress
 from promptbreeder.runs.plan import Plan
 from promptbreeder.store import runs, skills, versions
@@ -21,6 +23,17 @@ WEAK_WRITER_SHARE = 0.75
 WEAK_WRITER_TEXTS = 20
 MAX_LINEAGE = 8
 SHOWN_CHARACTERS = 100
+
+
+class Probed(BaseModel):
+    """What the best prompt made of one train example."""
+
+    model_config = ConfigDict(frozen=True)
+
+    item: int
+    """Index into the plan's train ids."""
+    answer: str
+    right: bool
 
 
 class RunProgress(BaseModel):
@@ -37,6 +50,10 @@ class RunProgress(BaseModel):
     seconds: float = 0.0
     rejected: dict[str, int] = Field(default_factory=dict)
     written: int = 0
+    leaders: tuple[Leader, ...] = ()
+    probed: tuple[Probed, ...] = ()
+    operators: Mapping[str, Record] = Field(default_factory=dict)
+    """How often each operator's children beat their parents; the last word when the run has ended."""
 
     @classmethod
     def of(cls, progress: Progress) -> Self:
@@ -53,6 +70,20 @@ class RunProgress(BaseModel):
             seconds=progress.seconds,
             rejected=told.rejected if told else {},
             written=told.written if told else 0,
+            leaders=tuple(
+                Leader(
+                    prompt=prompt.instruction,
+                    search_score=score.accuracy,
+                    decoding=prompt.decoding,
+                    demonstrations=len(prompt.demonstrations),
+                )
+                for prompt, score in progress.leaders
+            ),
+            probed=tuple(
+                Probed(item=trial.item, answer=(trial.answer or trial.working)[:SHOWN_CHARACTERS], right=trial.right)
+                for trial in progress.probed
+            ),
+            operators=progress.operators,
         )
 
 
@@ -65,6 +96,11 @@ class RunResult(BaseModel):
     verdict: str
     search_score: float | None = None
     """Accuracy of the version on the search split, by which it was chosen: optimistic."""
+
+
+def operators_of(run: runs.Run) -> Mapping[str, Record]:
+    """Return how often each operator's children beat their parents in a run, as far as it went."""
+    return RunProgress.model_validate_json(run.progress).operators if run.progress else {}
 
 
 def search_score_of(db: Tables, version: Version) -> float | None:
@@ -197,7 +233,8 @@ def _writer_note(progress: RunProgress) -> str:
         return ""
     return (
         f"The writer yielded little: {rejected} of {progress.written} texts were rejected. A larger local writer "
-        "(PROMPTBREEDER_WRITER) or candidates of your own (evolve_prompt(candidates=[...])) would help."
+        "(PROMPTBREEDER_WRITER) or candidates of your own (evolve_prompt(candidates=[...])) would help; "
+        "get_run(run_id, brief=true) says what they need to do."
     )
 
 
