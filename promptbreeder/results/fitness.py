@@ -90,6 +90,8 @@ class VersionFitness(Result):
     """One sentence: may it be promoted, and if not, what is missing."""
     evidence: Evidence | None = None
     """The same in fields; null for the version in production."""
+    inherited: str = ""
+    """What the run that made it had taken over from other skills, and what that brought."""
     drift: Drift | None = None
     """What live outcomes say; of the version in production only."""
 
@@ -116,6 +118,7 @@ class VersionFitness(Result):
                 f"Fitness {parts.fitness:.3f} = accuracy {parts.accuracy:.2f}, latency score {parts.latency_score:.2f} "
                 f"({parts.latency_seconds:.2f} s), preference {parts.preference:.2f}, weighted"
             )
+        lines += filter(None, [self.inherited])
         if self.drift is not None:
             lines.append(f"Live: {self.drift}")
         return "\n".join(lines)

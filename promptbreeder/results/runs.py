@@ -47,6 +47,8 @@ class RunReport(Result):
     eta_seconds: float | None
     rejected: dict[str, int] = Field(default_factory=dict)
     """Writer texts rejected, by reason."""
+    inherited: str = ""
+    """What was taken over from other skills, and what it brought; empty where nothing was."""
     next_step: str
 
     def __str__(self) -> str:
@@ -63,6 +65,8 @@ class RunReport(Result):
             f"{progress} ({self.prompt_tokens:,} read, {self.completion_tokens:,} written); {self.calls:,} calls, "
             f"{self.cache_hits:,} from the cache; {self.seconds:.0f} s{eta}; strategy {self.strategy}."
         )
+        if self.inherited:
+            lines.append(self.inherited)
         if self.rejected:
             told = ", ".join(f"{reason} {count}" for reason, count in self.rejected.items())
             lines.append(f"Writer texts rejected: {told}.")

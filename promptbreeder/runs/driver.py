@@ -43,6 +43,8 @@ class Outcome:
     baseline: Score | None
     gated: Gated | None
     """None where the incumbent itself won, or the gate was not reached."""
+    leads: tuple[float | None, ...] = ()
+    """Accuracy of each of the plan's lessons minus the incumbent's, on the search items that both were measured on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +226,8 @@ class Driver:
     def _outcome(self, ended_by: Literal["strategy", "budget", "time", "cancel"], gated: Gated | None) -> Outcome:
         winner, score = self._ledger.winner() or (None, None)
         baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
-        return Outcome(ended_by, winner, score, baseline, gated)
+        leads = tuple(self._ledger.lead(lesson.prompt, self._plan.seeds[0]) for lesson in self._plan.lessons)
+        return Outcome(ended_by, winner, score, baseline, gated, leads)
 
 
 def _strategic(answer: AnyAnswer) -> asks.Answer:

@@ -20,6 +20,7 @@ from promptbreeder.store import duels, events, examples, runs, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.text import normalise
 from promptbreeder.usecases.reporting import run_report
+from promptbreeder.usecases.teaching import taught
 from promptbreeder.usecases.workbench import Workbench
 
 OnProgress = Callable[[RunReport], Awaitable[None]]
@@ -264,6 +265,6 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
             preference=preference_score(wins, losses),
             optuna=strategy.optuna,
         )
-        return plan, seeds[strategy.room :]
+        return taught(db, plan, strategy.room), seeds[strategy.room :]
 
     return await bench.store.read(freeze)
