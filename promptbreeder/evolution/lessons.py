@@ -108,10 +108,10 @@ def inherited(seed: Prompt, source: Source, task: Task, own_private: Sequence[st
 
 
 def distinct(lessons: Sequence[Lesson], known: Sequence[Prompt], most: int) -> tuple[Lesson, ...]:
-    """Return the first `most` lessons whose prompt is new, each prompt once."""
+    """Return the first `most` lessons whose prompt is new, each once; another draw of the same examples is no other."""
     kept: list[Lesson] = []
     for lesson in lessons:
-        if lesson.prompt not in (*known, *(other.prompt for other in kept)):
+        if lesson.prompt not in (*known, *(other.prompt for other in kept)) and str(lesson) not in map(str, kept):
             kept.append(lesson)
     return tuple(kept[:most])
 

@@ -1,6 +1,6 @@
 """Driver: takes one run from its plan to a winner, or to the reason why there is none.
 
-    baseline on the search split -> strategy, until it ends or its share of the budget does
+    baseline on the search split -> what other skills taught -> strategy, until it ends or its share of the budget does
     -> finalists measured in full -> winner -> winner against the incumbent on the gate split
 
 Each step is an ask that is journaled with its answer before the next is made. A driver that finds a journal first
@@ -104,6 +104,7 @@ class Driver:
         await self._step(asks.Measure(prompts=self._plan.seeds[:1], blocks=self._ledger.all_blocks))
         before_gate = self._plan.token_limit - self._gate_reserve()
         self._meter.token_limit = before_gate - int(FINAL_SHARE * self._plan.token_limit)
+        await self._look_at_lessons()
         ended_by = await self._search(strategy)
         self._meter.token_limit = before_gate
         self._exhausted = False
@@ -124,6 +125,23 @@ class Driver:
         """Return the tokens that measuring two prompts on the gate split will take, judged by the baseline's cost."""
         per_item = self._meter.used.tokens / max(1, len(self._plan.search_ids))
         return int(min(GATE_SHARE * self._plan.token_limit, GATE_MARGIN * 2 * per_item * len(self._plan.gate_ids)))
+
+    async def _look_at_lessons(self) -> None:
+        """Measure what other skills taught, before the search that it may make short.
+
+        Each on one block, and the best on the others for as long as it leads. The strategy has them among its seeds, and
+        what is measured here costs it nothing again.
+        """
+        prompts, incumbent = tuple(lesson.prompt for lesson in self._plan.lessons), self._plan.seeds[0]
+        if not prompts:
+            return
+        first, *rest = self._ledger.all_blocks
+        await self._step(asks.Measure(prompts=prompts, blocks=(first,)))
+        best = max(prompts, key=lambda prompt: self._ledger.lead(prompt, incumbent) or 0.0)
+        for block in rest:
+            if self._exhausted or (self._ledger.lead(best, incumbent) or 0.0) <= 0:
+                return
+            await self._step(asks.Measure(prompts=(best,), blocks=(block,)))
 
     def cut_short(self) -> Outcome:
         """Return the outcome of a run that was cancelled where it stands: same rule, no more measuring."""

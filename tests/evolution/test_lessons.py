@@ -34,8 +34,8 @@ def test_form_decoding_and_instruction_are_inherited_and_nothing_of_the_data(tas
         rest = lesson.prompt.model_dump_json()
         assert not any(theirs in rest for theirs in ("sky", "rose", "red", "blue", "Colour"))
     assert str(form) == (
-        "examples as turns, 1 a label + calibrated decoding + instruction in the user's turn + answer asked for by name "
-        "+ label list last of 'colours'"
+        "examples as turns, 1 a label + calibrated decoding + instruction in the user's turn "
+        "+ answer asked for by name + label list last of 'colours'"
     )
     assert str(text).startswith("instruction + ")
 
@@ -94,6 +94,7 @@ def test_patterns_of_a_good_record_come_together_and_then_alone_the_best_first(t
 def test_lessons_are_new_each_once_and_not_too_many(task: Task) -> None:
     """What the run begins with anyway is no lesson."""
     seed = task.seeds[0]
-    lessons = [Lesson(prompt, ()) for prompt in (seed, OTHER, OTHER, Prompt(instruction="a"), Prompt(instruction="b"))]
-    assert [lesson.prompt for lesson in distinct(lessons, (seed,), 2)] == [OTHER, Prompt(instruction="a")]
+    prompts = (seed, OTHER, OTHER, *(Prompt(instruction=text) for text in "abc"))
+    lessons = [Lesson(prompt, (pattern,)) for prompt, pattern in zip(prompts, "zxyxvw", strict=True)]
+    assert [lesson.patterns for lesson in distinct(lessons, (seed,), 2)] == [("x",), ("v",)]
     assert distinct(lessons, (seed,), 0) == ()

@@ -1,0 +1,199 @@
+"""What one skill teaches the next: tokens until a second skill reaches its target, with and without a first one.
+
+    python benchmarks/transfer.py --results FILE --first examples/ticket-route.json --second examples/commit-type.json
+    python benchmarks/transfer.py --results FILE --table [--target 0.5]
+
+The second skill is evolved by itself (`alone`), after the first (`patterns`), and after the first with `inherit_from`
+(`inherit`): the same search with the same seed, budget and splits, each in a store of its own. A row holds how the best
+candidate measured on the whole search split rose with the tokens spent. See README.md.
+"""
+
+import argparse
+import json
+import shutil
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import anyio
+from compare import read  # beside this file
+
+from promptbreeder.models.choosing import Models
+from promptbreeder.requests import DEFAULT_BUDGET_TOKENS, Actor, EvolveRequest, SkillDefinition
+from promptbreeder.results import RunReport
+from promptbreeder.runs.journal import ENTRY, Gated
+from promptbreeder.service import Service, Workbench
+from promptbreeder.store import runs
+from promptbreeder.store.database import Database
+from promptbreeder_server.settings import Settings
+
+ARMS = ("alone", "patterns", "inherit")
+KEY = ("first", "task", "strategy", "arm", "seed", "budget", "model")
+"""What a row is about."""
+ACTOR = Actor("human", "benchmarks/transfer.py")
+Curve = list[tuple[int, float]]
+"""Tokens spent, and the accuracy of the best candidate known in full from then on."""
+
+
+def main() -> None:
+    """Measure, or print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, required=True, help="JSON lines; rows are appended")
+    parser.add_argument("--first", type=Path, metavar="FILE", help="skill file of the skill that teaches")
+    parser.add_argument("--second", type=Path, metavar="FILE", help="skill file of the skill that is measured")
+    parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS, help="default: all")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3], help="default: 1 2 3")
+    parser.add_argument("--budget-tokens", type=int, default=DEFAULT_BUDGET_TOKENS, help="of each run")
+    parser.add_argument("--strategy", default="auto", help="of all runs (default auto)")
+    parser.add_argument("--model", default="embedded", help="as PROMPTBREEDER_MODEL (default embedded)")
+    parser.add_argument("--table", action="store_true", help="print what is in the file")
+    parser.add_argument("--target", type=float, help="search accuracy; default: what `alone` reached with that seed")
+    options = parser.parse_args()
+    if options.table:
+        print(table(read(options.results), options.target))
+    elif options.first and options.second:
+        anyio.run(measure, options)
+    else:
+        parser.error("give --first and --second to measure, or --table")
+
+
+async def measure(options: argparse.Namespace) -> None:
+    """Append the rows that are missing; the first skill is evolved once a seed."""
+    first, second = (
+        SkillDefinition.parse(json.loads(path.read_text(encoding="utf-8"))) for path in (options.first, options.second)
+    )
+    settings = Settings.read()
+    models = Models(settings.models, engine=settings.engine, ollama_host=settings.ollama_host)
+    model = await models.resolve(options.model)
+    done = [tuple(row[name] for name in KEY) for row in read(options.results)]
+    for seed in options.seeds:
+        with tempfile.TemporaryDirectory() as folder:
+            bench = _Bench(Path(folder), models, model, options, seed)
+            for arm in options.arms:
+                about = (first.name, second.name, options.strategy, arm, seed, options.budget_tokens, model)
+                if about in done:
+                    continue
+                row = await bench.row(arm, first, second)
+                with options.results.open("a", encoding="utf-8") as results:
+                    results.write(json.dumps({**dict(zip(KEY, about, strict=True)), **row}, ensure_ascii=False) + "\n")
+                print(f"{arm}, seed {seed}: {json.dumps(row)}", flush=True)
+
+
+class _Bench:
+    """The stores of one seed."""
+
+    def __init__(self, folder: Path, models: Models, model: str, options: argparse.Namespace, seed: int) -> None:
+        self._folder, self._models, self._model = folder, models, model
+        self._options, self._seed = options, seed
+
+    async def row(self, arm: str, first: SkillDefinition, second: SkillDefinition) -> dict[str, Any]:
+        """Return what one arm brought."""
+        path = self._folder / f"{arm}.db"
+        if arm != "alone":
+            await self._copy_of_taught(first, path)
+        began = time.monotonic()
+        async with self._service(path) as service:
+            if arm == "inherit":
+                second = second.model_copy(update={"inherit_from": first.name})
+            report = await self._evolved(service, second)
+        curve, test_acc = await risen(path, report.run_id)
+        return {
+            "test_acc": test_acc if report.version else None,
+            "curve": curve,
+            "tokens": report.tokens,
+            "seconds": round(time.monotonic() - began, 1),
+            "inherited": report.inherited,
+        }
+
+    async def _copy_of_taught(self, first: SkillDefinition, path: Path) -> None:
+        """Make `path` a store in which the first skill was evolved, and what it found is in production."""
+        taught = self._folder / "taught.db"
+        if not taught.exists():
+            async with self._service(taught) as service:
+                report = await self._evolved(service, first)
+                if report.version is not None:
+                    await service.promote(first.name, report.version, "found", ACTOR, force=True)
+        shutil.copy(taught, path)
+
+    async def _evolved(self, service: Service, definition: SkillDefinition) -> RunReport:
+        await service.define_skill(definition, ACTOR)
+        request = EvolveRequest(
+            skill=definition.name,
+            strategy=self._options.strategy,
+            budget_tokens=self._options.budget_tokens,
+            seed=self._seed,
+        )
+        report = await service.evolve(request, ACTOR, wait_seconds=float("inf"))
+        if report.status != "finished":
+            raise SystemExit(str(report))
+        return report
+
+    def _service(self, path: Path) -> Service:
+        return Service(
+            Workbench(
+                store=Database(path),
+                make_catalog=lambda: self._models,
+                default_model=self._model,
+                default_writer=None,
+                clock=time.time,
+            )
+        )
+
+
+async def risen(path: Path, run_id: str) -> tuple[Curve, float | None]:
+    """Return how the best candidate measured in full rose in a run, and its winner's accuracy on the gate split."""
+    store = Database(path)
+    entries = [ENTRY.validate_json(row.answer) for row in await store.read(lambda db: runs.journal(db, run_id))]
+    store.close()
+    curve: Curve = []
+    test_acc, spent = None, 0
+    scores: dict[str, list[float]] = {}
+    # Production is measured in full before anything else.
+    items = sum(len(result.scores) for result in entries[0].results)
+    for entry in entries:
+        spent += entry.usage.tokens
+        for result in entry.results:
+            scores.setdefault(result.prompt, []).extend(result.scores)
+        best = max((sum(known) / items for known in scores.values() if len(known) == items), default=0.0)
+        if not curve or best > curve[-1][1]:
+            curve.append((spent, round(best, 4)))
+        if isinstance(entry.answer, Gated) and (judged := entry.answer.challenger.scores):
+            test_acc = round(sum(judged) / len(judged), 4)
+    return curve, test_acc
+
+
+def tokens_to(target: float, curve: Sequence[Sequence[float]]) -> int | None:
+    """Return the tokens after which the target was reached; None where it was not."""
+    return next((int(spent) for spent, best in curve if best >= target), None)
+
+
+def table(rows: list[dict[str, Any]], target: float | None) -> str:
+    """Return the tokens of every arm and seed to the target, and the medians of those that reached it."""
+    lines = []
+    for first, task in dict.fromkeys((row["first"], row["task"]) for row in rows):
+        own = {(row["arm"], row["seed"]): row for row in rows if (row["first"], row["task"]) == (first, task)}
+        seeds = sorted({seed for _, seed in own})
+        reached: dict[str, list[int | None]] = {}
+        for arm, seed in product(ARMS, seeds):
+            alone, row = own.get(("alone", seed)), own.get((arm, seed))
+            goal = target if target is not None else alone["curve"][-1][1] if alone else None
+            if row is None or goal is None:
+                continue
+            found = tokens_to(goal, row["curve"])
+            reached.setdefault(arm, []).append(found)
+            end = f"; {row['curve'][-1][1]:.2f} at the end, gate {row['test_acc']}"
+            told = "not reached" if found is None else f"{found:,} tokens"
+            lines.append(f"{first} -> {task}, seed {seed}, {arm}: {told} to {goal:.2f}{end}")
+        for arm, tokens in reached.items():
+            there = [count for count in tokens if count is not None]
+            middle = f"median {statistics.median(there):,.0f} tokens" if there else "never"
+            lines.append(f"{first} -> {task}, {arm}: reached {len(there)} of {len(tokens)} times, {middle}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
