@@ -129,8 +129,8 @@ class Driver:
     async def _look_at_lessons(self) -> None:
         """Measure what other skills taught, before the search that it may make short.
 
-        Each on one block, and the best on the others for as long as it leads. The strategy has them among its seeds, and
-        what is measured here costs it nothing again.
+        Each on one block, and the best on the others for as long as it leads. The strategy has them among its seeds,
+        and what is measured here costs it nothing again.
         """
         prompts, incumbent = tuple(lesson.prompt for lesson in self._plan.lessons), self._plan.seeds[0]
         if not prompts:

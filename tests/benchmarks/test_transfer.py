@@ -37,8 +37,13 @@ def files(tmp_path: Path, ticket_skill: Callable[..., SkillDefinition]) -> tuple
     return first, second
 
 
+@pytest.fixture(autouse=True)
+def _quick(quick_store: None) -> None:
+    pass
+
+
 @pytest.fixture
-def run(quick_store: None, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
+def run(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., str]:
     """Return a function that runs the script in this process, and returns what it printed."""
     monkeypatch.syspath_prepend(str(SCRIPT.parent))
     script = importlib.import_module("transfer")
