@@ -158,9 +158,9 @@ async def risen(path: Path, run_id: str) -> tuple[Curve, float | None]:
         spent += entry.usage.tokens
         for result in entry.results:
             scores.setdefault(result.prompt, []).extend(result.scores)
-        best = max((sum(known) / items for known in scores.values() if len(known) == items), default=0.0)
+        best = max((round(sum(known) / items, 4) for known in scores.values() if len(known) == items), default=0.0)
         if not curve or best > curve[-1][1]:
-            curve.append((spent, round(best, 4)))
+            curve.append((spent, best))
         if isinstance(entry.answer, Gated) and (judged := entry.answer.challenger.scores):
             test_acc = round(sum(judged) / len(judged), 4)
     return curve, test_acc
