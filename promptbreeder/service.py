@@ -35,6 +35,7 @@ from promptbreeder.results import (
 from promptbreeder.runs.engine import Engine
 from promptbreeder.skill import Example, Skill
 from promptbreeder.usecases import (
+    briefing,
     bundles,
     deciding,
     defining,
@@ -52,6 +53,7 @@ from promptbreeder.usecases import (
     prompting,
     reporting,
     running,
+    scouting,
     skills,
     teaching,
     timeline,
@@ -156,10 +158,11 @@ class Service:
         return await evolving.report(self._bench, self.engine, run_id, wait_seconds, on_progress, take_over=True)
 
     async def get_run(
-        self, run_id: str, *, wait_seconds: float = 0, on_progress: OnProgress | None = None
+        self, run_id: str, *, wait_seconds: float = 0, on_progress: OnProgress | None = None, brief: bool = False
     ) -> RunReport:
-        """Return the state of a run, after waiting up to `wait_seconds` for its end."""
-        return await evolving.report(self._bench, self.engine, run_id, wait_seconds, on_progress)
+        """Return the state of a run, after waiting up to `wait_seconds` for its end; with its brief if asked for."""
+        found = await evolving.report(self._bench, self.engine, run_id, wait_seconds, on_progress)
+        return found.model_copy(update={"brief": await briefing.brief(self._bench, run_id)}) if brief else found
 
     async def cancel_run(self, run_id: str, actor: Actor) -> RunReport:
         """Stop a run, in whichever process it is."""
@@ -206,9 +209,10 @@ class Service:
         """Return how the skills stand and what the monitor last said; measures and does nothing."""
         return await monitoring.last_looks(self._bench)
 
-    async def fitness(self, skill: str | None = None, version: int | None = None) -> Fitness:
-        """Return one line a skill, or all that is known of a version."""
-        return await drifting.with_drift(self._bench, await judging.get_fitness(self._bench, skill, version))
+    async def fitness(self, skill: str | None = None, version: int | None = None, *, headroom: bool = False) -> Fitness:
+        """Return one line a skill, or all that is known of a version; with `headroom`, check production's anew."""
+        found = await drifting.with_drift(self._bench, await judging.get_fitness(self._bench, skill, version))
+        return await scouting.with_headroom(self._bench, found, check=headroom)
 
     async def prompt(
         self, skill: str, version: int | None = None, text: str | None = None, *, offering: bool = False
@@ -270,8 +274,8 @@ class Service:
         return await exporting.export_version(self._bench, skill, form, version)
 
     async def headroom(self, skill: str) -> Headroom:
-        """Measure what there is to gain."""
-        return await measuring.headroom(self._bench, skill)
+        """Check whether evolving is worth it; measures."""
+        return await scouting.check_headroom(self._bench, skill)
 
     async def table(self, skill: str, version: int) -> tuple[Row, ...]:
         """Return what a version brought, on the gate split."""

@@ -94,6 +94,8 @@ class VersionFitness(Result):
     """What the run that made it had taken over from other skills, and what that brought."""
     drift: Drift | None = None
     """What live outcomes say; of the version in production only."""
+    headroom: str | None = None
+    """What the last headroom check said, or how to make one; of the version in production only."""
 
     def __str__(self) -> str:
         state = "production" if self.production else "not in production"
@@ -118,9 +120,9 @@ class VersionFitness(Result):
                 f"Fitness {parts.fitness:.3f} = accuracy {parts.accuracy:.2f}, latency score {parts.latency_score:.2f} "
                 f"({parts.latency_seconds:.2f} s), preference {parts.preference:.2f}, weighted"
             )
-        lines += filter(None, [self.inherited])
-        if self.drift is not None:
-            lines.append(f"Live: {self.drift}")
+        lines += [self.inherited] if self.inherited else []
+        lines += [f"Live: {self.drift}"] if self.drift is not None else []
+        lines += [self.headroom] if self.headroom is not None else []
         return "\n".join(lines)
 
 

@@ -20,6 +20,57 @@ class BestSoFar(Result):
 RunStatus = Literal["queued", "running", "paused", "cancelled", "failed", "finished"]
 
 
+class Leader(Result):
+    """One of the best prompts of a run."""
+
+    prompt: str
+    search_score: float
+    """Accuracy on the search split: optimistic."""
+    decoding: str
+    demonstrations: int
+
+
+class Failure(Result):
+    """A train example that the best prompt got wrong."""
+
+    input: str
+    expected: str
+    answered: str
+
+
+class Brief(Result):
+    """What somebody who writes prompts for a run needs to know; of examples, only those of the train split."""
+
+    task: str
+    labels: tuple[str, ...]
+    best: tuple[Leader, ...]
+    """Each text once, best first."""
+    attempted: int
+    """Train examples that the best prompt was tried on for this brief."""
+    failures: tuple[Failure, ...]
+    tried: dict[str, str]
+    """By operator: how many of its children beat their parents."""
+    limits: str
+    answer_with: str
+    """The call that hands prompts in."""
+
+    def __str__(self) -> str:
+        lines = [f"Task: {self.task}"]
+        if self.labels:
+            lines.append(f"Labels: {', '.join(self.labels)}")
+        lines.append("Best prompts so far:" if self.best else "No prompt is measured yet.")
+        lines += [
+            f"- {leader.search_score:.2f}, {leader.decoding}, {leader.demonstrations} demonstrations: {leader.prompt!r}"
+            for leader in self.best
+        ]
+        lines.append(f"The best one was wrong on {len(self.failures)} of {self.attempted} train examples tried:")
+        lines += [f"- {f.input!r}: expected {f.expected!r}, answered {f.answered!r}" for f in self.failures]
+        if self.tried:
+            told = ", ".join(f"{name} {record}" for name, record in self.tried.items())
+            lines.append(f"Tried (better than the parent, of all): {told}")
+        return "\n".join([*lines, self.limits, self.answer_with])
+
+
 class RunReport(Result):
     """State of a run; the same shape while it goes on and when it has ended."""
 
@@ -50,6 +101,8 @@ class RunReport(Result):
     inherited: str = ""
     """What was taken over from other skills, and what it brought; empty where nothing was."""
     next_step: str
+    brief: Brief | None = None
+    """For whoever writes prompts for the run; where it was asked for."""
 
     def __str__(self) -> str:
         lines = [f"Run {self.run_id} on '{self.skill}': {self.status}. {self.verdict}".rstrip()]
@@ -71,4 +124,6 @@ class RunReport(Result):
             told = ", ".join(f"{reason} {count}" for reason, count in self.rejected.items())
             lines.append(f"Writer texts rejected: {told}.")
         lines.append(self.next_step)
+        if self.brief is not None:
+            lines.append(str(self.brief))
         return "\n".join(lines)

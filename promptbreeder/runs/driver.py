@@ -18,7 +18,7 @@ from promptbreeder.evolution.asks import Score, Strategy, Unit
 from promptbreeder.evolution.credit import Record, credited
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.answering import Answering
-from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Stored, ask_hash
+from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Probe, Stored, ask_hash
 from promptbreeder.runs.ledger import BlockResult, Ledger
 from promptbreeder.runs.plan import Plan
 
@@ -29,6 +29,9 @@ GATE_SHARE = 0.45
 GATE_MARGIN = 1.25
 """A winner with demonstrations costs more than the incumbent, and the last block's worst case must still fit."""
 FINALISTS = 6
+LEADERS = 5
+PROBE_SHARE = 0.01
+"""Of the budget: what showing failures of the best prompt may take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,10 @@ class Progress:
     generation: asks.Generation | None
     best: tuple[Prompt, Score] | None
     baseline: Score | None
+    leaders: tuple[tuple[Prompt, Score], ...]
+    """The best prompts of different texts, best first."""
+    probed: tuple[asks.Trial, ...]
+    """How the best prompt, or the one that was best before, did on a few train examples."""
     operators: Mapping[str, Record]
     """How often each operator's children beat their parents so far."""
     used: Usage
@@ -89,6 +96,9 @@ class Driver:
         self._seconds_before = 0.0
         self._generation: asks.Generation | None = None
         self._told: dict[str, Unit] = {}
+        self._probed: Probe | None = None
+        self._trials: tuple[asks.Trial, ...] = ()
+        self._probe_tokens = int(PROBE_SHARE * plan.token_limit)
 
     async def run(self, strategy: Strategy) -> Outcome:
         """Drive `strategy` to the end.
@@ -151,7 +161,14 @@ class Driver:
         """Return how far the run is."""
         baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
         return Progress(
-            self._generation, self._ledger.winner(), baseline, self._operators(), self._meter.used, self._seconds
+            generation=self._generation,
+            best=self._ledger.winner(),
+            baseline=baseline,
+            leaders=self._ledger.leaders(LEADERS),
+            probed=self._trials,
+            operators=self._operators(),
+            used=self._meter.used,
+            seconds=self._seconds,
         )
 
     def _operators(self) -> dict[str, Record]:
@@ -172,11 +189,25 @@ class Driver:
                     return "budget"
                 if self._seconds > self._plan.seconds_limit:
                     return "time"
-                ask = strategy.send(_strategic(await self._step(ask)))
+                answer = await self._step(ask)
+                if isinstance(ask, asks.Generation):
+                    await self._probe()
+                ask = strategy.send(_strategic(answer))
         except StopIteration:
             return "strategy"
         finally:
             strategy.close()
+
+    async def _probe(self) -> None:
+        """See what the best prompt gets wrong, where it is another than at the last time; for the run's brief."""
+        found = self._ledger.winner()
+        if found is None or not self._plan.train_ids or (self._probed and self._probed.prompt == found[0]):
+            return
+        self._probed, before = Probe(prompt=found[0], tokens=self._probe_tokens), self._meter.used.tokens
+        answer = await self._step(self._probed)
+        self._probe_tokens -= self._meter.used.tokens - before
+        if isinstance(answer, asks.Attempted) and answer.trials:
+            self._trials = answer.trials
 
     async def _step(self, ask: AnyAsk) -> AnyAnswer:
         number, self._number = self._number, self._number + 1
@@ -223,6 +254,8 @@ class Driver:
                 answer, exhausted = await self._answering.attempt(ask)
             case asks.Measure():
                 answer, results, exhausted = await self._answering.measure(ask)
+            case Probe():
+                answer = await self._answering.probe(ask)
             case Gate():
                 answer = await self._answering.gate(ask)
             case asks.Generation():

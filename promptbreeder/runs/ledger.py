@@ -137,6 +137,16 @@ class Ledger:
                 ranked.append((-shrunk, order, candidate.prompt))
         return tuple(prompt for _, _, prompt in sorted(ranked, key=lambda entry: entry[:2])[:count])
 
+    def leaders(self, count: int) -> tuple[tuple[Prompt, Score], ...]:
+        """Return the fittest of each text among the candidates measured in full, best first."""
+        found: dict[str, tuple[Prompt, Score]] = {}
+        for candidate in self._candidates.values():
+            score, text = self.full_score(candidate.prompt), candidate.prompt.instruction
+            if score.complete and (text not in found or found[text][1].fitness < score.fitness):
+                found[text] = candidate.prompt, score
+        best = sorted(found.values(), key=lambda entry: (-entry[1].fitness, entry[0].content_hash))
+        return tuple(best[:count])
+
     def winner(self) -> tuple[Prompt, Score] | None:
         """Return the best candidate measured in full, or None.
 

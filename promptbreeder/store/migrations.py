@@ -7,7 +7,7 @@ change (versions, votes, outcomes, events) is guarded by triggers, so that no co
 from sqlite_utils import Database, Migrations
 
 MIGRATIONS = Migrations("promptbreeder")
-SCHEMA_VERSION = 4
+SCHEMA_VERSION = 5
 
 _SCHEMA_1 = """
 CREATE TABLE skills (
@@ -267,7 +267,24 @@ def m003_outcomes(db: Database) -> None:
 
 
 @MIGRATIONS()
-def m004_patterns(db: Database) -> None:
+def m004_headroom(db: Database) -> None:
+    """Remember the last headroom check of each skill."""
+    db.execute(
+        """
+        CREATE TABLE headroom (
+            skill TEXT PRIMARY KEY REFERENCES skills(name),
+            version INTEGER NOT NULL,
+            fingerprint TEXT NOT NULL,
+            example_ids TEXT NOT NULL,
+            body TEXT NOT NULL,
+            created_at REAL NOT NULL
+        ) STRICT
+        """
+    )
+
+
+@MIGRATIONS()
+def m005_patterns(db: Database) -> None:
     """Let finished runs leave behind which patterns their winners had."""
     db.execute(
         """

@@ -10,7 +10,7 @@ from promptbreeder.evaluation.meter import Usage
 from promptbreeder.evolution.credit import Record
 from promptbreeder.lifecycle.gate import accuracy_of, paired
 from promptbreeder.prompt import Prompt
-from promptbreeder.results import BestSoFar, RunReport
+from promptbreeder.results import BestSoFar, Leader, RunReport
 from promptbreeder.runs.driver import Outcome, Progress
 from promptbreeder.runs.plan import Plan
 from promptbreeder.store import runs, skills, versions
@@ -24,6 +24,17 @@ WEAK_WRITER_SHARE = 0.75
 WEAK_WRITER_TEXTS = 20
 MAX_LINEAGE = 8
 SHOWN_CHARACTERS = 100
+
+
+class Probed(BaseModel):
+    """What the best prompt made of one train example."""
+
+    model_config = ConfigDict(frozen=True)
+
+    item: int
+    """Index into the plan's train ids."""
+    answer: str
+    right: bool
 
 
 class RunProgress(BaseModel):
@@ -40,6 +51,8 @@ class RunProgress(BaseModel):
     seconds: float = 0.0
     rejected: dict[str, int] = Field(default_factory=dict)
     written: int = 0
+    leaders: tuple[Leader, ...] = ()
+    probed: tuple[Probed, ...] = ()
     operators: Mapping[str, Record] = Field(default_factory=dict)
     """How often each operator's children beat their parents; the last word when the run has ended."""
 
@@ -58,6 +71,19 @@ class RunProgress(BaseModel):
             seconds=progress.seconds,
             rejected=told.rejected if told else {},
             written=told.written if told else 0,
+            leaders=tuple(
+                Leader(
+                    prompt=prompt.instruction,
+                    search_score=score.accuracy,
+                    decoding=prompt.decoding,
+                    demonstrations=len(prompt.demonstrations),
+                )
+                for prompt, score in progress.leaders
+            ),
+            probed=tuple(
+                Probed(item=trial.item, answer=(trial.answer or trial.working)[:SHOWN_CHARACTERS], right=trial.right)
+                for trial in progress.probed
+            ),
             operators=progress.operators,
         )
 
@@ -217,7 +243,8 @@ def _writer_note(progress: RunProgress) -> str:
         return ""
     return (
         f"The writer yielded little: {rejected} of {progress.written} texts were rejected. A larger local writer "
-        "(PROMPTBREEDER_WRITER) or candidates of your own (evolve_prompt(candidates=[...])) would help."
+        "(PROMPTBREEDER_WRITER) or candidates of your own (evolve_prompt(candidates=[...])) would help; "
+        "get_run(run_id, brief=true) says what they need to do."
     )
 
 
