@@ -18,7 +18,7 @@ from promptbreeder.prompt import Format, Prompt
 from promptbreeder.text import normalise
 
 LEAKING_CHARACTERS = 12
-"""A shorter example may stand in an instruction by chance."""
+"""A shorter example may stand in a prompt by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def inherited(seed: Prompt, source: Source, task: Task, own_private: Sequence[st
     forms = recognised(source.prompt, theirs)
     text = without_label_list(source.prompt.instruction, theirs)
     texts = [seed.instruction]
-    if text and not _names(text, source.labels) and not _quotes(text, (*source.private, *own_private)):
+    if text and not _names(text, source.labels) and not quotes(text, (*source.private, *own_private)):
         texts.append(text)
     style = _without_strange_names(source.prompt.format, task)
     own = recognised(seed, task)
@@ -116,13 +116,14 @@ def distinct(lessons: Sequence[Lesson], known: Sequence[Prompt], most: int) -> t
     return tuple(kept[:most])
 
 
-def _names(text: str, labels: Sequence[str]) -> bool:
-    return any(re.search(rf"\b{re.escape(normalise(label))}\b", normalise(text)) for label in labels)
-
-
-def _quotes(text: str, private: Sequence[str]) -> bool:
+def quotes(text: str, private: Sequence[str]) -> bool:
+    """Tell whether `text` holds one of the `private` texts, short ones aside."""
     plain = normalise(text)
     return any(len(known) >= LEAKING_CHARACTERS and normalise(known) in plain for known in private)
+
+
+def _names(text: str, labels: Sequence[str]) -> bool:
+    return any(re.search(rf"\b{re.escape(normalise(label))}\b", normalise(text)) for label in labels)
 
 
 def _without_strange_names(style: Format, task: Task) -> Format:

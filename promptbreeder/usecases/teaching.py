@@ -95,11 +95,11 @@ def _priors(db: Tables, plan: Plan) -> dict[str, Record]:
 
 
 def _standings(uses: tuple[Use, ...], family: str, reader: str) -> dict[str, Standing]:
-    """Return the record of each pattern on the skills of a family but `reader`, which has to find out by itself."""
+    """Return the record of each pattern on the skills of a family, but of those that `reader` has tried by itself."""
     standings: dict[str, Standing] = {}
     for name in PATTERNS:
-        found = [use for use in uses if (use.pattern, use.family) == (name, family) and use.skill != reader]
+        found = [use for use in uses if (use.pattern, use.family) == (name, family)]
         gains = [use.gain for use in found if use.gain is not None]
-        if found:
+        if found and all(use.skill != reader for use in found):
             standings[name] = Standing(sum(use.won for use in found), len(found), median(gains) if gains else None)
     return standings

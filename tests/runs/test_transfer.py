@@ -264,6 +264,7 @@ async def test_a_pattern_that_was_offered_in_vain_loses_its_good_record(  # noqa
         assert second.version is None
         assert "no version came of them" in second.inherited
         lines = {line.pattern: line for line in await service.patterns()}
+        assert (await evolve_house(service, seed=2)).inherited == "", "what was tried here is known here"
     tried = [lines[name] for name in won if lines[name].skills == 2]
     assert tried
     assert all((line.won, line.offered) == (1, False) for line in tried)
