@@ -4,15 +4,15 @@
     python benchmarks/transfer.py --results FILE --table [--target 0.5]
 
 The second skill is evolved by itself (`alone`), after the first (`patterns`), and after the first with `inherit_from`
-(`inherit`): the same search with the same seed, budget and splits, each in a store of its own. A row holds how the best
-candidate measured on the whole search split rose with the tokens spent. See README.md.
+(`inherit`): the same search with the same seed, budget and splits, each in a store of its own, beside the results. A
+row holds how the best candidate measured on the whole search split rose with the tokens spent. Stopped, the same
+command goes on where it was. See README.md.
 """
 
 import argparse
 import json
 import shutil
 import statistics
-import tempfile
 import time
 from collections.abc import Sequence
 from itertools import product
@@ -71,31 +71,28 @@ async def measure(options: argparse.Namespace) -> None:
     model = await models.resolve(options.model)
     done = [tuple(row[name] for name in KEY) for row in read(options.results)]
     for seed in options.seeds:
-        with tempfile.TemporaryDirectory() as folder:
-            bench = _Bench(Path(folder), models, model, options, seed)
-            for arm in options.arms:
-                about = (first.name, second.name, options.strategy, arm, seed, options.budget_tokens, model)
-                if about in done:
-                    continue
-                row = await bench.row(arm, first, second)
-                with options.results.open("a", encoding="utf-8") as results:
-                    results.write(json.dumps({**dict(zip(KEY, about, strict=True)), **row}, ensure_ascii=False) + "\n")
-                print(f"{arm}, seed {seed}: {json.dumps(row)}", flush=True)
+        for arm in options.arms:
+            about = (first.name, second.name, options.strategy, arm, seed, options.budget_tokens, model)
+            if about in done:
+                continue
+            row = await _Bench(models, model, options, seed).row(arm, first, second)
+            with options.results.open("a", encoding="utf-8") as results:
+                results.write(json.dumps({**dict(zip(KEY, about, strict=True)), **row}, ensure_ascii=False) + "\n")
+            print(f"{arm}, seed {seed}: {json.dumps(row)}", flush=True)
 
 
 class _Bench:
     """The stores of one seed."""
 
-    def __init__(self, folder: Path, models: Models, model: str, options: argparse.Namespace, seed: int) -> None:
-        self._folder, self._models, self._model = folder, models, model
+    def __init__(self, models: Models, model: str, options: argparse.Namespace, seed: int) -> None:
+        self._models, self._model = models, model
         self._options, self._seed = options, seed
 
     async def row(self, arm: str, first: SkillDefinition, second: SkillDefinition) -> dict[str, Any]:
         """Return what one arm brought."""
-        path = self._folder / f"{arm}.db"
-        if arm != "alone":
-            await self._copy_of_taught(first, path)
-        began = time.monotonic()
+        path = self._path(arm, first, second)
+        if arm != "alone" and not path.exists():
+            shutil.copy(await self._taught(first, second), path)
         async with self._service(path) as service:
             if arm == "inherit":
                 second = second.model_copy(update={"inherit_from": first.name})
@@ -105,22 +102,31 @@ class _Bench:
             "test_acc": test_acc if report.version else None,
             "curve": curve,
             "tokens": report.tokens,
-            "seconds": round(time.monotonic() - began, 1),
+            "seconds": report.seconds,
             "inherited": report.inherited,
         }
 
-    async def _copy_of_taught(self, first: SkillDefinition, path: Path) -> None:
-        """Make `path` a store in which the first skill was evolved, and what it found is in production."""
-        taught = self._folder / "taught.db"
-        if not taught.exists():
-            async with self._service(taught) as service:
-                report = await self._evolved(service, first)
-                if report.version is not None:
-                    await service.promote(first.name, report.version, "found", ACTOR, force=True)
-        shutil.copy(taught, path)
+    async def _taught(self, first: SkillDefinition, second: SkillDefinition) -> Path:
+        """Return a store in which the first skill was evolved, and what it found is in production."""
+        path = self._path("taught", first, second)
+        async with self._service(path) as service:
+            report = await self._evolved(service, first)
+            if report.version is not None and report.version != (await service.skills())[0].production:
+                await service.promote(first.name, report.version, "found", ACTOR, force=True)
+        return path
+
+    def _path(self, name: str, first: SkillDefinition, second: SkillDefinition) -> Path:
+        options = self._options
+        folder = options.results.with_suffix(".stores")
+        folder.mkdir(exist_ok=True)
+        about = (first.name, second.name, options.strategy, self._seed, options.budget_tokens, self._model, name)
+        return folder / f"{'_'.join(''.join(c if c.isalnum() else '-' for c in str(part)) for part in about)}.db"
 
     async def _evolved(self, service: Service, definition: SkillDefinition) -> RunReport:
         await service.define_skill(definition, ACTOR)
+        recent = await service.runs(definition.name)
+        if recent and recent[0].status == "finished":
+            return recent[0]
         request = EvolveRequest(
             skill=definition.name,
             strategy=self._options.strategy,
