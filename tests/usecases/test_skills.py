@@ -197,11 +197,8 @@ async def test_a_prompt_is_shown_as_the_executor_reads_it(service: Service, bett
     assert view.uri == f"prompt://tickets/versions/{better}"
 
 
-async def test_headroom_and_table_say_what_there_is_to_gain(service: Service, better: int) -> None:
-    """The favourite label of a biased model, and what choosing among the labels and a better prompt bring."""
-    headroom = await service.headroom("tickets")
-    assert headroom.favourite == "billing"
-    assert headroom.free == pytest.approx(headroom.majority or 0, abs=0.3)
+async def test_the_table_says_what_a_version_brought(service: Service, better: int) -> None:
+    """The first prompt in two ways of decoding, and the evolved one in its own and pasted as text."""
     rows = await service.table("tickets", better)
     assert [row.name for row in rows] == [
         "your prompt as it is",
