@@ -23,6 +23,7 @@ from promptbreeder.results import (
     Moved,
     OutcomeReport,
     PastProduction,
+    PatternLine,
     PromptView,
     Restored,
     Row,
@@ -54,6 +55,7 @@ from promptbreeder.usecases import (
     running,
     scouting,
     skills,
+    teaching,
     timeline,
 )
 from promptbreeder.usecases.desk import StoreDesk
@@ -282,6 +284,10 @@ class Service:
     async def lineage(self, run_id: str) -> tuple[str, ...]:
         """Return how a run's winner came about, oldest ancestor first."""
         return await reporting.lineage(self._bench, run_id)
+
+    async def patterns(self) -> tuple[PatternLine, ...]:
+        """Return the library of patterns with their records."""
+        return await teaching.list_patterns(self._bench)
 
     async def fingerprint(self, skill: str) -> str:
         """Return the fingerprint of the skill's model, loading it if need be."""

@@ -18,6 +18,7 @@ from promptbreeder.results.duels import Duel, VoteCounts, VoteOutcome, VoteRepor
 from promptbreeder.results.examples import ExampleChange, ExampleLine, ExamplePage
 from promptbreeder.results.fitness import Evidence, Fitness, FitnessParts, PromotionVerdict, VersionFitness
 from promptbreeder.results.measuring import Headroom, HeadroomKind, Row
+from promptbreeder.results.patterns import PatternLine
 from promptbreeder.results.production import HistoryLine, Moved, PastProduction
 from promptbreeder.results.prompts import PromptView, Turn
 from promptbreeder.results.runs import BestSoFar, Brief, Failure, Leader, RunReport, RunStatus
@@ -50,6 +51,7 @@ __all__ = [
     "Moved",
     "OutcomeReport",
     "PastProduction",
+    "PatternLine",
     "PromotionVerdict",
     "PromptView",
     "Recheck",

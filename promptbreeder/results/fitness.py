@@ -90,6 +90,8 @@ class VersionFitness(Result):
     """One sentence: may it be promoted, and if not, what is missing."""
     evidence: Evidence | None = None
     """The same in fields; null for the version in production."""
+    inherited: str = ""
+    """What the run that made it had taken over from other skills, and what that brought."""
     drift: Drift | None = None
     """What live outcomes say; of the version in production only."""
     headroom: str | None = None
@@ -118,6 +120,7 @@ class VersionFitness(Result):
                 f"Fitness {parts.fitness:.3f} = accuracy {parts.accuracy:.2f}, latency score {parts.latency_score:.2f} "
                 f"({parts.latency_seconds:.2f} s), preference {parts.preference:.2f}, weighted"
             )
+        lines += [self.inherited] if self.inherited else []
         lines += [f"Live: {self.drift}"] if self.drift is not None else []
         lines += [self.headroom] if self.headroom is not None else []
         return "\n".join(lines)

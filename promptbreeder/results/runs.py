@@ -98,6 +98,8 @@ class RunReport(Result):
     eta_seconds: float | None
     rejected: dict[str, int] = Field(default_factory=dict)
     """Writer texts rejected, by reason."""
+    inherited: str = ""
+    """What was taken over from other skills, and what it brought; empty where nothing was."""
     next_step: str
     brief: Brief | None = None
     """For whoever writes prompts for the run; where it was asked for."""
@@ -116,6 +118,8 @@ class RunReport(Result):
             f"{progress} ({self.prompt_tokens:,} read, {self.completion_tokens:,} written); {self.calls:,} calls, "
             f"{self.cache_hits:,} from the cache; {self.seconds:.0f} s{eta}; strategy {self.strategy}."
         )
+        if self.inherited:
+            lines.append(self.inherited)
         if self.rejected:
             told = ", ".join(f"{reason} {count}" for reason, count in self.rejected.items())
             lines.append(f"Writer texts rejected: {told}.")

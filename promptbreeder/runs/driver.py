@@ -1,6 +1,6 @@
 """Driver: takes one run from its plan to a winner, or to the reason why there is none.
 
-    baseline on the search split -> strategy, until it ends or its share of the budget does
+    baseline on the search split -> what other skills taught -> strategy, until it ends or its share of the budget does
     -> finalists measured in full -> winner -> winner against the incumbent on the gate split
 
 Each step is an ask that is journaled with its answer before the next is made. A driver that finds a journal first
@@ -46,6 +46,8 @@ class Outcome:
     baseline: Score | None
     gated: Gated | None
     """None where the incumbent itself won, or the gate was not reached."""
+    leads: tuple[float | None, ...] = ()
+    """Accuracy of each of the plan's lessons minus the incumbent's, on the search items that both were measured on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class Driver:
         await self._step(asks.Measure(prompts=self._plan.seeds[:1], blocks=self._ledger.all_blocks))
         before_gate = self._plan.token_limit - self._gate_reserve()
         self._meter.token_limit = before_gate - int(FINAL_SHARE * self._plan.token_limit)
+        await self._look_at_lessons()
         ended_by = await self._search(strategy)
         self._meter.token_limit = before_gate
         self._exhausted = False
@@ -132,6 +135,23 @@ class Driver:
         """Return the tokens that measuring two prompts on the gate split will take, judged by the baseline's cost."""
         per_item = self._meter.used.tokens / max(1, len(self._plan.search_ids))
         return int(min(GATE_SHARE * self._plan.token_limit, GATE_MARGIN * 2 * per_item * len(self._plan.gate_ids)))
+
+    async def _look_at_lessons(self) -> None:
+        """Measure what other skills taught, before the search that it may make short.
+
+        Each on one block, and the best on the others for as long as it leads. The strategy has them among its seeds,
+        and what is measured here costs it nothing again.
+        """
+        prompts, incumbent = tuple(lesson.prompt for lesson in self._plan.lessons), self._plan.seeds[0]
+        if not prompts:
+            return
+        first, *rest = self._ledger.all_blocks
+        await self._step(asks.Measure(prompts=prompts, blocks=(first,)))
+        best = max(prompts, key=lambda prompt: self._ledger.lead(prompt, incumbent) or 0.0)
+        for block in rest:
+            if self._exhausted or (self._ledger.lead(best, incumbent) or 0.0) <= 0:
+                return
+            await self._step(asks.Measure(prompts=(best,), blocks=(block,)))
 
     def cut_short(self) -> Outcome:
         """Return the outcome of a run that was cancelled where it stands: same rule, no more measuring."""
@@ -257,7 +277,8 @@ class Driver:
     def _outcome(self, ended_by: Literal["strategy", "budget", "time", "cancel"], gated: Gated | None) -> Outcome:
         winner, score = self._ledger.winner() or (None, None)
         baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
-        return Outcome(ended_by, winner, score, baseline, gated)
+        leads = tuple(self._ledger.lead(lesson.prompt, self._plan.seeds[0]) for lesson in self._plan.lessons)
+        return Outcome(ended_by, winner, score, baseline, gated, leads)
 
 
 def _strategic(answer: AnyAnswer) -> asks.Answer:

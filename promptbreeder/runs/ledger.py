@@ -109,6 +109,18 @@ class Ledger:
             return None
         return self.score(mine.prompt, shared).fitness > self.score(theirs.prompt, shared).fitness
 
+    def lead(self, prompt: Prompt, over: Prompt) -> float | None:
+        """Return by how much `prompt` is more accurate than `over` on the blocks that both are measured on.
+
+        None where there is no such block.
+        """
+        candidates = (self._candidates.get(each.content_hash) for each in (prompt, over))
+        mine, theirs = (candidate.results if candidate else {} for candidate in candidates)
+        shared = [block for block in mine if block in theirs]
+        if not shared:
+            return None
+        return self.score(prompt, shared).accuracy - self.score(over, shared).accuracy
+
     def finalists(self, count: int) -> tuple[Prompt, ...]:
         """Return the most promising candidates that are not measured in full, best first.
 

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from promptbreeder.errors import ReplayMismatch
 from promptbreeder.evaluation.metrics import METRICS_VERSION
 from promptbreeder.evolution.credit import Record
+from promptbreeder.evolution.lessons import Lesson
 from promptbreeder.evolution.strategies.mipro import installed_optuna
 from promptbreeder.prompt import Prompt
 from promptbreeder.skill import Skill
@@ -66,6 +67,8 @@ class Plan(BaseModel):
     preference: float
     priors: Mapping[str, Record] = Field(default_factory=dict)
     """How operators have done elsewhere, as it was known when the run began."""
+    lessons: tuple[Lesson, ...] = ()
+    """Those of the seeds that other skills taught."""
     engine_version: int = ENGINE_VERSION
     metrics_version: int = METRICS_VERSION
     python: str = PYTHON

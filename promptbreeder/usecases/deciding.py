@@ -220,7 +220,7 @@ def _sentence(event: events.Event, answers: Mapping[int, str | None]) -> str:
     who, about = event.client or event.actor, f"'{event.skill}'" if event.skill else "The database"
     example, became = event.data.get("example", 0), event.data.get("became", 0)
     told = {
-        "create": f"Skill {about} was defined by {who}; version {event.after} went into production.",
+        "create": f"Skill {about} was defined by {who}; version {event.after} went into production{_heir(event)}.",
         "evolved": f"{about}: run {event.data.get('run')} {event.data.get('status')}. {event.reason}",
         "vote": f"{about}: a vote for {f'version {event.after}' if event.after else 'a tie'} through {who}.",
         "promote": (
@@ -236,6 +236,11 @@ def _sentence(event: events.Event, answers: Mapping[int, str | None]) -> str:
         "rollback": f"{about}: rolled back from version {event.before} to {event.after} by {who}: {event.reason}",
     }
     return told.get(event.kind, f"{about}: {event.reason} by {who}.")
+
+
+def _heir(event: events.Event) -> str:
+    source = event.data.get("inherit_from")
+    return f"; it inherits from '{source}'" if source else ""
 
 
 def _answer(expected: str | None) -> str:

@@ -25,7 +25,7 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.usecases.ab_tests import vote_test
 from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation
-from promptbreeder.usecases.reporting import search_score_of
+from promptbreeder.usecases.reporting import inherited_of, search_score_of
 from promptbreeder.usecases.skills import list_skills
 from promptbreeder.usecases.workbench import Workbench
 
@@ -139,6 +139,7 @@ async def _measured(bench: Workbench, skill: Skill, version: Version, production
         "gate": accuracy_of(evaluation.scores),
         "gate_free": accuracy_of((await gate_evaluation(bench, skill, version, Decoding.FREE)).scores),
         "production_gate": accuracy_of((await gate_evaluation(bench, skill, production)).scores),
+        "inherited": await bench.store.read(lambda db: inherited_of(db, version)),
         "search_score": await bench.store.read(lambda db: search_score_of(db, version)),
         "parts": await fitness_parts(bench, skill, evaluation),
         "tokens": cost.tokens,

@@ -16,6 +16,7 @@ from promptbreeder.runs.plan import Plan
 from promptbreeder.store import runs, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
+from promptbreeder.usecases.learning import offered
 from promptbreeder.usecases.workbench import Workbench
 
 WEAK_WRITER_SHARE = 0.75
@@ -96,11 +97,19 @@ class RunResult(BaseModel):
     verdict: str
     search_score: float | None = None
     """Accuracy of the version on the search split, by which it was chosen: optimistic."""
+    inherited: str = ""
+    """What was taken over from other skills, and what it brought, in one sentence."""
 
 
 def operators_of(run: runs.Run) -> Mapping[str, Record]:
     """Return how often each operator's children beat their parents in a run, as far as it went."""
     return RunProgress.model_validate_json(run.progress).operators if run.progress else {}
+
+
+def inherited_of(db: Tables, version: Version) -> str:
+    """Return what the run that made a version had taken over from other skills; empty where it had nothing."""
+    run = runs.get(db, version.run_id) if version.run_id is not None else None
+    return "" if run is None or run.result is None else RunResult.model_validate_json(run.result).inherited
 
 
 def search_score_of(db: Tables, version: Version) -> float | None:
@@ -189,6 +198,7 @@ def report_of(run: runs.Run) -> RunReport:
         seconds=round(progress.seconds, 1),
         eta_seconds=_eta(run.status, progress, plan.token_limit),
         rejected=progress.rejected,
+        inherited=result.inherited if result else offered(plan),
         next_step=_next_step(run, result),
     )
 

@@ -11,7 +11,17 @@ from mcp_types import Tool
 pytestmark = pytest.mark.anyio
 MAX_LISTING_TOKENS = 3_000
 ARGUMENTS = {
-    "define_skill": {"name", "description", "prompt", "examples", "labels", "metric", "variant", "settings"},
+    "define_skill": {
+        "name",
+        "description",
+        "prompt",
+        "examples",
+        "labels",
+        "metric",
+        "variant",
+        "settings",
+        "inherit_from",
+    },
     "evolve_prompt": {
         "skill",
         "strategy",

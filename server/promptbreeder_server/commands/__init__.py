@@ -12,6 +12,7 @@ from promptbreeder_server.commands import (
     importing,
     models,
     monitor,
+    patterns,
     run,
     skills,
     vote,
@@ -31,6 +32,6 @@ def cli(context: click.Context, /, **flags: str | None) -> None:
     context.obj = Options({name: value for name, value in flags.items() if value is not None})
 
 
-for module in (demo, importing, create, skills, examples, evolve, run, vote, monitor, decide, models, health):
+for module in (demo, importing, create, skills, examples, evolve, patterns, run, vote, monitor, decide, models, health):
     for command in module.COMMANDS:
         cli.add_command(command)
