@@ -47,6 +47,8 @@ class RunReport(Result):
     eta_seconds: float | None
     rejected: dict[str, int] = Field(default_factory=dict)
     """Writer texts rejected, by reason."""
+    likelihood_agreement: float | None = None
+    """Rank correlation of the expected label's likelihood with accuracy; from 0.5 on likelihood helps to rank."""
     next_step: str
 
     def __str__(self) -> str:
@@ -66,5 +68,9 @@ class RunReport(Result):
         if self.rejected:
             told = ", ".join(f"{reason} {count}" for reason, count in self.rejected.items())
             lines.append(f"Writer texts rejected: {told}.")
+        if self.likelihood_agreement is not None:
+            lines.append(
+                f"Likelihood ranks prompts like accuracy: {self.likelihood_agreement:+.2f} (helps from 0.50 on)."
+            )
         lines.append(self.next_step)
         return "\n".join(lines)

@@ -53,6 +53,8 @@ class Progress:
     baseline: Score | None
     used: Usage
     seconds: float
+    agreement: float | None
+    """Rank correlation of likelihood and accuracy over this skill's prompts so far."""
 
 
 class Driver:
@@ -105,7 +107,7 @@ class Driver:
         for prompt in self._ledger.finalists(FINALISTS):
             if self._exhausted:
                 break
-            await self._step(asks.Measure(prompts=(prompt,), blocks=self._ledger.all_blocks))
+            await self._step(asks.Measure(prompts=(prompt,), blocks=self._ledger.all_blocks, race=True))
         self._meter.token_limit = self._plan.token_limit
         gated = None
         found = self._ledger.winner()
@@ -126,7 +128,14 @@ class Driver:
     def progress(self) -> Progress:
         """Return how far the run is."""
         baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
-        return Progress(self._generation, self._ledger.winner(), baseline, self._meter.used, self._seconds)
+        return Progress(
+            self._generation,
+            self._ledger.winner(),
+            baseline,
+            self._meter.used,
+            self._seconds,
+            self._ledger.agreement(),
+        )
 
     async def _search(self, strategy: Strategy) -> Literal["strategy", "budget", "time"]:
         try:

@@ -17,7 +17,7 @@ from promptbreeder.evolution.strategies.mipro import installed_optuna
 from promptbreeder.prompt import Prompt
 from promptbreeder.skill import Skill
 
-ENGINE_VERSION: Final = 2
+ENGINE_VERSION: Final = 3
 """Bumped when strategy, race or runner code changes its asks or answers."""
 BLOCK_SIZE: Final = 16
 """Items that are measured together; small enough to stop early, large enough to fill a batch."""

@@ -37,6 +37,7 @@ class RunProgress(BaseModel):
     seconds: float = 0.0
     rejected: dict[str, int] = Field(default_factory=dict)
     written: int = 0
+    agreement: float | None = None
 
     @classmethod
     def of(cls, progress: Progress) -> Self:
@@ -53,6 +54,7 @@ class RunProgress(BaseModel):
             seconds=progress.seconds,
             rejected=told.rejected if told else {},
             written=told.written if told else 0,
+            agreement=progress.agreement,
         )
 
 
@@ -153,6 +155,7 @@ def report_of(run: runs.Run) -> RunReport:
         seconds=round(progress.seconds, 1),
         eta_seconds=_eta(run.status, progress, plan.token_limit),
         rejected=progress.rejected,
+        likelihood_agreement=None if progress.agreement is None else round(progress.agreement, 2),
         next_step=_next_step(run, result),
     )
 
