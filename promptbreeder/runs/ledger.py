@@ -7,6 +7,7 @@ whatever ended the run.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
@@ -17,6 +18,9 @@ from promptbreeder.models.base import Rates
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.plan import Plan
 from promptbreeder.runs.race import best_still_possible, is_shown_worse
+
+_ROUNDING: Final = 1e-9
+"""Exactly one item less must not hang on the last bit."""
 
 
 class BlockResult(BaseModel):
@@ -125,7 +129,7 @@ class Ledger:
         if not complete or mine.complete or prompt == self._plan.seeds[0]:
             return False
         leader, best = self._chosen(complete)
-        if self._beside_accuracy(mine) <= self._beside_accuracy(best):
+        if self._beside_accuracy(mine) <= self._beside_accuracy(best) + _ROUNDING:
             ours, theirs = self._candidates[prompt.content_hash].results, self._candidates[leader.content_hash].results
             pairs = [(ours[block].scores, theirs[block].scores) for block in ours]
             if is_shown_worse([s for own, _ in pairs for s in own], [s for _, other in pairs for s in other]):
@@ -149,7 +153,7 @@ class Ledger:
     def _chosen(self, complete: Sequence[tuple[Prompt, Score]]) -> tuple[Prompt, Score]:
         best = max(score.fitness for _, score in complete)
         one_item = self._plan.skill.settings.weights.accuracy / complete[0][1].items
-        close = [entry for entry in complete if entry[1].fitness >= best - one_item]
+        close = [entry for entry in complete if entry[1].fitness >= best - one_item - _ROUNDING]
         incumbent = self._plan.seeds[0]
         for prompt, score in close:
             if prompt == incumbent:
