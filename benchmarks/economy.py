@@ -2,6 +2,7 @@
 
     python benchmarks/economy.py --matrix FILE                       replay a stored matrix, a moment
     python benchmarks/economy.py --matrix FILE --make TASK.jsonl     measure one first, minutes
+    python benchmarks/economy.py --synthetic SEED                    draw one instead
 
 Replayed is the product's own code: the first generation of a strategy on all prompts of the matrix, then the runner's
 finalists and its choice. Only the executor's answers come from the matrix. Each of the seeds puts items and prompts
@@ -19,7 +20,7 @@ from typing import Any, cast
 
 import anyio
 from in_memory import ACCURACY_ONLY, plan_of  # these three beside this file
-from matrix import Matrix, measured
+from matrix import Matrix, measured, synthetic
 from task_files import read_task
 
 from promptbreeder.evaluation.evaluator import Answer, Evaluator
@@ -99,15 +100,19 @@ class Replay:
 def main() -> None:
     """Replay and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--matrix", type=Path, required=True, help="matrix to replay, or to write with --make")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--matrix", type=Path, help="matrix to replay, or to write with --make")
+    source.add_argument("--synthetic", type=int, metavar="SEED", help="draw a matrix of 40 prompts and 100 items")
     parser.add_argument("--make", type=Path, metavar="TASK", help="measure the matrix on this task file first")
     parser.add_argument("--prompts", type=int, default=40, help="with --make: how many prompts (default 40)")
     parser.add_argument("--model", default="embedded", help="with --make: as PROMPTBREEDER_MODEL (default embedded)")
     parser.add_argument("--seeds", type=int, default=10, help="orders to replay (default 10)")
     options = parser.parse_args()
+    if options.make and not options.matrix:
+        parser.error("--make needs --matrix: the file to write")
     if options.make:
         anyio.run(_make, options)
-    matrix = Matrix.load(options.matrix)
+    matrix = Matrix.load(options.matrix) if options.matrix else synthetic(options.synthetic)
     report = {
         "benchmark": "economy",
         "task": matrix.task,

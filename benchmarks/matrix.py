@@ -1,6 +1,7 @@
 """A matrix of prompts x items: was the answer right, and how likely was the right one. What racing is replayed on."""
 
 import json
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -16,7 +17,7 @@ from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution.asks import Task as SearchTask
 from promptbreeder.evolution.operators.demonstrations import draw, even_sizes
 from promptbreeder.models.base import Model
-from promptbreeder.prompt import Prompt
+from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.runs.plan import BLOCK_SIZE, in_blocks
 
 MOST_SHOWN = 8
@@ -87,6 +88,28 @@ async def measured(task: Task, model: Model, count: int) -> Matrix:
         likelihood.append(tuple(likely))
         print(f"{number}/{len(prompts)}: {sum(right) / len(right):.2f}", flush=True)
     return Matrix(task.name, model.fingerprint, prompts, tuple(correct), tuple(likelihood))
+
+
+def synthetic(seed: int, count: int = 40, items: int = 100) -> Matrix:
+    """Draw a matrix: prompts of various skill, items of various difficulty, and luck.
+
+    Likelihood is drawn from the same margins, shifted by each prompt's own confidence, so that it agrees with accuracy
+    in part. A third of the prompts answer freely.
+    """
+    rng = Random(seed)
+    difficulty = [rng.gauss(0, 1.2) for _ in range(items)]
+    decodings = (Decoding.FREE, Decoding.CONSTRAINED, Decoding.CALIBRATED)
+    prompts, correct, likelihood = [], [], []
+    for number in range(count):
+        skill, confidence = rng.gauss(0.2, 0.6), rng.gauss(0, 0.6)
+        margins = [2 * (skill - hard) + rng.gauss(0, 2) for hard in difficulty]
+        prompts.append(Prompt(instruction=f"Prompt number {number}.", decoding=decodings[number % len(decodings)]))
+        correct.append(tuple(float(margin > 0) for margin in margins))
+        free = prompts[-1].decoding is Decoding.FREE
+        likelihood.append(
+            tuple(None if free else -math.log1p(math.exp(-margin / 2 - confidence)) for margin in margins)
+        )
+    return Matrix(f"synthetic, seed {seed}", "none", tuple(prompts), tuple(correct), tuple(likelihood))
 
 
 def various(task: Task, count: int) -> tuple[Prompt, ...]:
