@@ -2,6 +2,7 @@
 
     python benchmarks/economy.py --matrix FILE                       replay a stored matrix, a moment
     python benchmarks/economy.py --matrix FILE --make TASK.jsonl     measure one first, minutes
+    python benchmarks/economy.py --synthetic SEED                    draw one instead
 
 Replayed is the product's own code: the first generation of a strategy on all prompts of the matrix, then the runner's
 finalists and its choice. Only the executor's answers come from the matrix. Each of the seeds puts items and prompts
@@ -19,7 +20,7 @@ from typing import Any, cast
 
 import anyio
 from in_memory import ACCURACY_ONLY, plan_of  # these three beside this file
-from matrix import Matrix, measured
+from matrix import Matrix, measured, synthetic
 from task_files import read_task
 
 from promptbreeder.evaluation.evaluator import Answer, Evaluator
@@ -28,6 +29,7 @@ from promptbreeder.evaluation.metrics import Verdict
 from promptbreeder.evidence.exact import mcnemar
 from promptbreeder.evolution import asks
 from promptbreeder.evolution.asks import Strategy
+from promptbreeder.evolution.effects import rank_correlation
 from promptbreeder.evolution.profiles import SMOLLM2
 from promptbreeder.evolution.strategies.edits import EDITS_PROFILES, edits
 from promptbreeder.evolution.strategies.promptbreeder import promptbreeder
@@ -48,22 +50,33 @@ class Replayed:
 
     def __init__(self, matrix: Matrix, calibration: tuple[str, ...]) -> None:
         """Calibrated prompts are calibrated on the inputs of `calibration`, as in a run."""
-        self._rows = {prompt.content_hash: row for prompt, row in zip(matrix.prompts, matrix.correct, strict=True)}
+        rows = zip(matrix.prompts, matrix.correct, matrix.likelihood, strict=True)
+        self._rows = {prompt.content_hash: (correct, likely) for prompt, correct, likely in rows}
         self._calibration = calibration
 
     async def answer(
         self, prompt: Prompt, inputs: Sequence[str], meter: Meter, *, prior: Sequence[float] | None = None
     ) -> tuple[Answer, ...]:
-        """Return whether the model was right; inputs are numbers of columns."""
+        """Return whether the model was right, and how likely that was; inputs are numbers of columns."""
         del prior
-        row = self._rows[prompt.content_hash]
+        correct, likely = self._rows[prompt.content_hash]
         for block in (tuple(inputs), *([self._calibration] if prompt.decoding is Decoding.CALIBRATED else [])):
             # Constrained and calibrated decoding of one text share the label probabilities.
             asked = prompt if prompt.decoding is Decoding.FREE else prompt.but(decoding=Decoding.CONSTRAINED)
             key = f"{asked.content_hash} {block}"
             if key not in meter.seen:
                 meter.charge(Usage(calls=len(block)), key)
-        return tuple(Answer(text=_RIGHT if row[int(column)] else _WRONG) for column in inputs)
+        return tuple(_answer(correct[item], likely[item]) for item in map(int, inputs))
+
+    @staticmethod
+    def likelihood(answer: Answer, expected: str) -> float | None:
+        """Return what came with the answer; nothing where it was not chosen among labels."""
+        del expected
+        return answer.shares[0] if answer.shares else None
+
+
+def _answer(correct: float, likelihood: float | None) -> Answer:
+    return Answer(text=_RIGHT if correct else _WRONG, shares=() if likelihood is None else (likelihood,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,15 +100,19 @@ class Replay:
 def main() -> None:
     """Replay and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--matrix", type=Path, required=True, help="matrix to replay, or to write with --make")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--matrix", type=Path, help="matrix to replay, or to write with --make")
+    source.add_argument("--synthetic", type=int, metavar="SEED", help="draw a matrix of 40 prompts and 100 items")
     parser.add_argument("--make", type=Path, metavar="TASK", help="measure the matrix on this task file first")
     parser.add_argument("--prompts", type=int, default=40, help="with --make: how many prompts (default 40)")
     parser.add_argument("--model", default="embedded", help="with --make: as PROMPTBREEDER_MODEL (default embedded)")
     parser.add_argument("--seeds", type=int, default=10, help="orders to replay (default 10)")
     options = parser.parse_args()
+    if options.make and not options.matrix:
+        parser.error("--make needs --matrix: the file to write")
     if options.make:
         anyio.run(_make, options)
-    matrix = Matrix.load(options.matrix)
+    matrix = Matrix.load(options.matrix) if options.matrix else synthetic(options.synthetic)
     report = {
         "benchmark": "economy",
         "task": matrix.task,
@@ -187,7 +204,7 @@ async def replayed(matrix: Matrix, name: str, seed: int) -> Replay:
     await _drive(_first_generation(name, task, rng), model)
     race = chosen(ledger, meter)
     for prompt in ledger.finalists(FINALISTS):
-        await model.measure(asks.Measure(prompts=(prompt,), blocks=ledger.all_blocks))
+        await model.measure(asks.Measure(prompts=(prompt,), blocks=ledger.all_blocks, race=True))
     return Replay(full, race, chosen(ledger, meter))
 
 
@@ -217,12 +234,17 @@ def is_worse(matrix: Matrix, chosen: int, best: int) -> bool:
 
 
 def likelihood_agreement(matrix: Matrix) -> dict[str, float]:
-    """Return how far likelihood ranks the prompts as accuracy does (Spearman), and what picking by it would cost."""
-    likelihood = [statistics.fmean(row) for row in matrix.likelihood]
-    accuracy = [_accuracy(matrix, row) for row in range(len(matrix.prompts))]
+    """Return how far likelihood ranks the prompts that have one as accuracy does, and what picking by it would cost."""
+    known = [[value for value in row if value is not None] for row in matrix.likelihood]
+    rows = [row for row, values in enumerate(known) if values]
+    if not rows:
+        return {}
+    likelihood = [statistics.fmean(known[row]) for row in rows]
+    accuracy = [_accuracy(matrix, row) for row in rows]
     best = likelihood.index(max(likelihood))
     return {
-        "rank_correlation": round(_spearman(likelihood, accuracy), 3),
+        "prompts": len(rows),
+        "rank_correlation": round(rank_correlation(likelihood, accuracy), 3),
         "accuracy_of_likeliest": round(accuracy[best], 4),
         "best_accuracy": round(max(accuracy), 4),
     }
@@ -230,19 +252,6 @@ def likelihood_agreement(matrix: Matrix) -> dict[str, float]:
 
 def _accuracy(matrix: Matrix, row: int) -> float:
     return statistics.fmean(matrix.correct[row])
-
-
-def _spearman(left: Sequence[float], right: Sequence[float]) -> float:
-    try:
-        return statistics.correlation(_ranks(left), _ranks(right))
-    except statistics.StatisticsError:
-        # All are alike on one side: there is nothing to agree on.
-        return 0.0
-
-
-def _ranks(values: Sequence[float]) -> list[float]:
-    order = sorted(values)
-    return [order.index(value) + (order.count(value) - 1) / 2 for value in values]
 
 
 if __name__ == "__main__":

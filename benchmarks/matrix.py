@@ -2,7 +2,6 @@
 
 import json
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
@@ -12,15 +11,14 @@ from in_memory import Replies  # beside this file
 from task_files import Task
 
 from promptbreeder.evaluation.cached import CachedModel
-from promptbreeder.evaluation.evaluator import Answer, Evaluator
+from promptbreeder.evaluation.evaluator import Evaluator
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution.asks import Task as SearchTask
 from promptbreeder.evolution.operators.demonstrations import draw, even_sizes
-from promptbreeder.models.base import Expected, Model
-from promptbreeder.prompt import Prompt
+from promptbreeder.models.base import Model
+from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.runs.plan import BLOCK_SIZE, in_blocks
-from promptbreeder.skill import Example
 
 MOST_SHOWN = 8
 
@@ -33,8 +31,8 @@ class Matrix:
     model: str
     prompts: tuple[Prompt, ...]
     correct: tuple[tuple[float, ...], ...]
-    likelihood: tuple[tuple[float, ...], ...]
-    """Log-probability of the right answer; higher is better."""
+    likelihood: tuple[tuple[float | None, ...], ...]
+    """Log-probability of the right label, in nats; None where answers are written freely."""
 
     @classmethod
     def load(cls, path: Path) -> "Matrix":
@@ -81,15 +79,37 @@ async def measured(task: Task, model: Model, count: int) -> Matrix:
     metric, correct, likelihood = metric_of(task.skill), [], []
     for number, prompt in enumerate(prompts, start=1):
         right: list[float] = []
-        likely: list[float] = []
+        likely: list[float | None] = []
         for block in in_blocks(task.development):
             answers = await evaluator.answer(prompt, [example.input for example in block], Meter())
             right += [metric(a.text, e.expected or "").score for a, e in zip(answers, block, strict=True)]
-            likely += await _likelihoods(model, prompt, block, task.skill.labels, answers)
+            likely += [evaluator.likelihood(a, e.expected or "") for a, e in zip(answers, block, strict=True)]
         correct.append(tuple(right))
         likelihood.append(tuple(likely))
         print(f"{number}/{len(prompts)}: {sum(right) / len(right):.2f}", flush=True)
     return Matrix(task.name, model.fingerprint, prompts, tuple(correct), tuple(likelihood))
+
+
+def synthetic(seed: int, count: int = 40, items: int = 100) -> Matrix:
+    """Draw a matrix: prompts of various skill, items of various difficulty, and luck.
+
+    Likelihood is drawn from the same margins, shifted by each prompt's own confidence, so that it agrees with accuracy
+    in part. A third of the prompts answer freely.
+    """
+    rng = Random(seed)
+    difficulty = [rng.gauss(0, 1.2) for _ in range(items)]
+    decodings = (Decoding.FREE, Decoding.CONSTRAINED, Decoding.CALIBRATED)
+    prompts, correct, likelihood = [], [], []
+    for number in range(count):
+        skill, confidence = rng.gauss(0.2, 0.6), rng.gauss(0, 0.6)
+        margins = [2 * (skill - hard) + rng.gauss(0, 2) for hard in difficulty]
+        prompts.append(Prompt(instruction=f"Prompt number {number}.", decoding=decodings[number % len(decodings)]))
+        correct.append(tuple(float(margin > 0) for margin in margins))
+        free = prompts[-1].decoding is Decoding.FREE
+        likelihood.append(
+            tuple(None if free else -math.log1p(math.exp(-margin / 2 - confidence)) for margin in margins)
+        )
+    return Matrix(f"synthetic, seed {seed}", "none", tuple(prompts), tuple(correct), tuple(likelihood))
 
 
 def various(task: Task, count: int) -> tuple[Prompt, ...]:
@@ -116,20 +136,3 @@ def various(task: Task, count: int) -> tuple[Prompt, ...]:
         )
         found.setdefault(prompt.content_hash, prompt)
     return tuple(found.values())
-
-
-async def _likelihoods(
-    model: Model, prompt: Prompt, block: Sequence[Example], labels: tuple[str, ...], answers: Sequence[Answer]
-) -> list[float]:
-    if all(answer.logprobs for answer in answers):
-        return [
-            answer.logprobs[labels.index(example.expected or "")] - _log_sum(answer.logprobs)
-            for answer, example in zip(answers, block, strict=True)
-        ]
-    asked = [Expected(prompt.render(example.input), example.expected or "") for example in block]
-    return [found.mean_logprob for found in (await model.likelihood(asked)).answers]
-
-
-def _log_sum(logs: Sequence[float]) -> float:
-    top = max(logs)
-    return top + math.log(sum(math.exp(log - top) for log in logs))

@@ -1,13 +1,15 @@
 """Evaluator: answers blocks of inputs under a prompt, by the prompt's own way of decoding."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.evaluation.cached import CachedModel, token_bound
 from promptbreeder.evaluation.meter import Meter
-from promptbreeder.models.base import Choose, Generate, Sampling
+from promptbreeder.models.base import Choice, Choose, Generate, Sampling
 from promptbreeder.prompt import Decoding, Message, Prompt
+from promptbreeder.text import normalise
 
 MAX_WORKING_TOKENS = 96
 """Longest working-out of a two-step prompt."""
@@ -24,6 +26,8 @@ class Answer:
     """What a two-step prompt wrote before the answer."""
     logprobs: tuple[float, ...] = ()
     """Raw log-probability of each label, where labels were chosen among."""
+    shares: tuple[float, ...] = ()
+    """Log-probability of each label among all of them, the label prior removed where the prompt says so, in nats."""
     prompt_tokens: int = 0
     fresh_tokens: int = 0
     """Read anew for this item when the prefix is warm."""
@@ -76,6 +80,15 @@ class Evaluator:
         written += MAX_WORKING_TOKENS if prompt.second_instruction else 0
         return round(read / _BYTES_PER_TOKEN) + written * len(inputs)
 
+    def likelihood(self, answer: Answer, expected: str) -> float | None:
+        """Return the log-probability of the expected label in `answer`, in nats; None where none was chosen.
+
+        It comes with the choice and costs no further call.
+        """
+        names = [normalise(label) for label in self._labels]
+        known = normalise(expected)
+        return answer.shares[names.index(known)] if answer.shares and known in names else None
+
     async def prior(self, prompt: Prompt, meter: Meter) -> tuple[float, ...]:
         """Return each label's mean log-probability over all calibration inputs under `prompt`; raises as `answer`."""
         return await self._mean(prompt, self._calibration, meter)
@@ -101,6 +114,7 @@ class Evaluator:
                 text=answer.text,
                 working=made.text,
                 logprobs=answer.logprobs,
+                shares=answer.shares,
                 prompt_tokens=made.prompt_tokens + answer.prompt_tokens,
                 # The second call reads its own turn after what the first has read and written, which is still warm.
                 fresh_tokens=made.fresh_tokens + max(1, answer.prompt_tokens - made.prompt_tokens),
@@ -125,15 +139,17 @@ class Evaluator:
         elif prior is None:
             prior = await self._mean(prompt, self._calibration[:1], meter)
         block = await self._model.choose([Choose(messages, self._labels) for messages in rendered], meter)
-        return tuple(
-            Answer(
-                text="" if choice.failure else _likeliest(self._labels, choice.logprobs, prior),
-                logprobs=choice.logprobs,
-                prompt_tokens=choice.prompt_tokens,
-                fresh_tokens=max(0, choice.prompt_tokens - block.prefix_tokens),
-                failure=choice.failure,
-            )
-            for choice in block.answers
+        return tuple(self._chosen(choice, prior, block.prefix_tokens) for choice in block.answers)
+
+    def _chosen(self, choice: Choice, prior: Sequence[float], prefix_tokens: int) -> Answer:
+        shares = () if choice.failure else _shares(choice.logprobs, prior)
+        return Answer(
+            text=self._labels[shares.index(max(shares))] if shares else "",
+            logprobs=choice.logprobs,
+            shares=shares,
+            prompt_tokens=choice.prompt_tokens,
+            fresh_tokens=max(0, choice.prompt_tokens - prefix_tokens),
+            failure=choice.failure,
         )
 
     async def _generate(
@@ -152,6 +168,8 @@ class Evaluator:
         )
 
 
-def _likeliest(labels: tuple[str, ...], logprobs: Sequence[float], prior: Sequence[float]) -> str:
+def _shares(logprobs: Sequence[float], prior: Sequence[float]) -> tuple[float, ...]:
     scores = [value - shift for value, shift in zip(logprobs, prior, strict=True)]
-    return labels[scores.index(max(scores))]
+    top = max(scores)
+    whole = top + math.log(math.fsum(math.exp(score - top) for score in scores))
+    return tuple(score - whole for score in scores)

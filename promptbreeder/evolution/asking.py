@@ -39,9 +39,9 @@ def write(drafts: tuple[Draft, ...]) -> Step[tuple[str, ...]]:
     return _as_many(texts, len(drafts))
 
 
-def measure(prompts: tuple[Prompt, ...], block: int) -> Step[tuple[Score, ...]]:
-    """Return one score per prompt, all on the same block."""
-    scores = _expect(Measured, (yield Measure(prompts=prompts, blocks=(block,)))).scores
+def measure(prompts: tuple[Prompt, ...], block: int, *, race: bool = False) -> Step[tuple[Score, ...]]:
+    """Return one score per prompt, all on the same block; with `race` incomplete for those that have lost already."""
+    scores = _expect(Measured, (yield Measure(prompts=prompts, blocks=(block,), race=race))).scores
     return _as_many(scores, len(prompts))
 
 

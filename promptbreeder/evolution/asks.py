@@ -61,7 +61,7 @@ class Measure(_Frozen):
     blocks: tuple[int, ...]
     """Indices of search blocks (`Task.blocks` many exist), measured in this order."""
     race: bool = False
-    """Blocks after the first may be skipped for a prompt that cannot win any more against the best of `prompts`."""
+    """A prompt that has lost to the best one measured on everything is not measured further; incomplete, it is told."""
 
 
 class Score(_Frozen):
@@ -77,6 +77,8 @@ class Score(_Frozen):
     """All blocks asked for were measured; an incomplete score ranks below every complete one."""
     unparsable: int = 0
     """Answers in which no answer of the expected form was found."""
+    likelihood: float | None = None
+    """Mean log-probability of the expected label, in nats; None where answers are not chosen among labels."""
 
 
 class Measured(_Frozen):

@@ -8,11 +8,8 @@ from collections.abc import Sequence
 
 from promptbreeder.evolution.asking import Step, measure
 from promptbreeder.evolution.asks import Score, Unit
+from promptbreeder.evolution.effects import worth
 from promptbreeder.prompt import Prompt
-
-_SWEEPS = 10
-_SHRINKAGE = 0.5
-"""Blocks' worth of doubt: pulls a prompt that was measured once towards the mean, so that luck does not lead."""
 
 
 class Ledger:
@@ -21,6 +18,7 @@ class Ledger:
     def __init__(self, blocks: int) -> None:
         self._blocks = blocks
         self._scores: dict[str, dict[int, Score]] = {}
+        self._lost: list[str] = []
 
     def measure(self, prompts: Sequence[Prompt], blocks: Sequence[int]) -> Step[None]:
         """See to it that `prompts` are measured on `blocks`; asks only for what is missing, one block at a time."""
@@ -31,6 +29,25 @@ class Ledger:
                 for content_hash, score in zip(lacking, scores, strict=True):
                     if score.complete:
                         self._scores.setdefault(content_hash, {})[block] = score
+
+    def race(self, prompts: Sequence[Prompt], most: int | None = None) -> Step[None]:
+        """Measure `prompts`, one after the other, each on the next `most` blocks that it lacks (default: on all).
+
+        One that has lost to the best prompt measured on everything is left where it stands, and not asked for again.
+        """
+        for prompt in prompts:
+            for block in self.missing(prompt)[:most]:
+                if not self.may_win(prompt):
+                    break
+                (score,) = yield from measure((prompt,), block, race=True)
+                if score.complete:
+                    self._scores.setdefault(prompt.content_hash, {})[block] = score
+                else:
+                    self._lost.append(prompt.content_hash)
+
+    def may_win(self, prompt: Prompt) -> bool:
+        """Tell whether `prompt` has not lost a race."""
+        return prompt.content_hash not in self._lost
 
     def known(self, prompt: Prompt) -> tuple[int, ...]:
         """Return the blocks that `prompt` is measured on, ascending."""
@@ -64,23 +81,10 @@ class Ledger:
         return _mean([mine[block].fitness - theirs[block].fitness for block in shared], weights)
 
     def estimates(self) -> dict[str, float]:
-        """Return each prompt's fitness relative to the mean: an additive fit of prompt and block effects.
-
-        Alternating least squares; few sweeps are enough for a ranking.
-        """
-        prompts = dict.fromkeys(self._scores, 0.0)
-        for _ in range(_SWEEPS):
-            blocks = {
-                block: _mean([row[block].fitness - prompts[name] for name, row in self._scores.items() if block in row])
-                for block in range(self._blocks)
-            }
-            for name, row in self._scores.items():
-                surplus = sum(score.fitness - blocks[block] for block, score in row.items())
-                prompts[name] = surplus / (len(row) + _SHRINKAGE)
-        return prompts
+        """Return each prompt's fitness relative to the mean, as far as it can be told; see `effects.worth`."""
+        return worth(self._scores)
 
 
-def _mean(values: Sequence[float], weights: Sequence[int] | None = None) -> float:
-    weights = [1] * len(values) if weights is None else weights
+def _mean(values: Sequence[float], weights: Sequence[int]) -> float:
     total = sum(weights)
     return sum(value * weight for value, weight in zip(values, weights, strict=True)) / total if total else 0.0

@@ -63,12 +63,11 @@ def first_look(units: Population, survivors: int, context: Context, ledger: Ledg
 def measured_further(number: int, units: Population, profile: BaseProfile, ledger: Ledger) -> Step[None]:
     """Measure what looks promising after generation `number` on one more block, and every so often on everything."""
     for unit in ranked(units, ledger)[: profile.deepened]:
-        yield from ledger.measure([unit.prompt], ledger.missing(unit.prompt)[:1])
+        yield from ledger.race([unit.prompt], 1)
     if number % profile.complete_every == 0:
         yield from complete(ranked(units, ledger)[: profile.completed], ledger)
 
 
 def complete(units: Population, ledger: Ledger) -> Step[None]:
-    """Measure `units` on all blocks, one after the other, so that some are complete whenever the budget ends."""
-    for unit in units:
-        yield from ledger.measure([unit.prompt], ledger.missing(unit.prompt))
+    """Let `units` race for all blocks, one after the other, so that some are complete whenever the budget ends."""
+    yield from ledger.race([unit.prompt for unit in units])

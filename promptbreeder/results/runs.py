@@ -100,6 +100,8 @@ class RunReport(Result):
     """Writer texts rejected, by reason."""
     inherited: str = ""
     """What was taken over from other skills, and what it brought; empty where nothing was."""
+    likelihood_agreement: float | None = None
+    """Rank correlation of the expected label's likelihood with accuracy; from 0.5 on likelihood helps to rank."""
     next_step: str
     brief: Brief | None = None
     """For whoever writes prompts for the run; where it was asked for."""
@@ -123,6 +125,10 @@ class RunReport(Result):
         if self.rejected:
             told = ", ".join(f"{reason} {count}" for reason, count in self.rejected.items())
             lines.append(f"Writer texts rejected: {told}.")
+        if self.likelihood_agreement is not None:
+            lines.append(
+                f"Likelihood ranks prompts like accuracy: {self.likelihood_agreement:+.2f} (helps from 0.50 on)."
+            )
         lines.append(self.next_step)
         if self.brief is not None:
             lines.append(str(self.brief))

@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import fmean
+from typing import Final
 
 from promptbreeder.evaluation.cached import CachedModel, OverBudget
 from promptbreeder.evaluation.evaluator import Answer, Evaluator
@@ -18,6 +20,8 @@ from promptbreeder.skill import Example
 
 PROBE_ITEMS = 12
 """Train examples that a probe has at most."""
+_DIGITS: Final = 6
+"""Of a likelihood: what is beyond is noise, and would only lengthen the journal."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +117,17 @@ class Answering:
         return attempted
 
     async def measure(self, ask: asks.Measure) -> tuple[asks.Measured, tuple[BlockResult, ...], bool]:
-        """Measure prompts block by block, all on the same items; also return the new results."""
+        """Measure prompts block by block, all on the same items; also return the new results.
+
+        In a race a prompt that has lost is left where it stands (see `Ledger.has_lost`).
+        """
         self._ledger.enter(ask.prompts)
         new: list[BlockResult] = []
         exhausted = False
         try:
             for block in ask.blocks:
                 for prompt in ask.prompts:
-                    if self._ledger.result(prompt, block) is not None or (ask.race and self._is_lost(ask, prompt)):
+                    if self._ledger.result(prompt, block) is not None or (ask.race and self._ledger.has_lost(prompt)):
                         continue
                     result = await self._measure_block(prompt, block)
                     self._ledger.record([result])
@@ -161,12 +168,18 @@ class Answering:
         judged = await self._judge(prompt, self._material.search[block], None)
         rates = self._ledger.rates
         seconds = [latency_seconds(answer.fresh_tokens, answer.completion_tokens, rates) for answer, _, _ in judged]
+        likely = [
+            likelihood
+            for example, (answer, _, _) in zip(self._material.search[block], judged, strict=True)
+            if (likelihood := self._evaluator.likelihood(answer, example.expected or "")) is not None
+        ]
         return BlockResult(
             prompt=prompt.content_hash,
             block=block,
             scores=tuple(score for _, score, _ in judged),
             unparsable=sum(not parsed for _, _, parsed in judged),
             seconds=sum(seconds) / len(seconds),
+            likelihood=round(fmean(likely), _DIGITS) if likely else None,
         )
 
     async def _judge(
@@ -180,14 +193,3 @@ class Answering:
             verdict = self._metric(answer.text, example.expected or "")
             judged.append((answer, 0.0 if answer.failure else verdict.score, verdict.parsed and not answer.failure))
         return judged
-
-    def _is_lost(self, ask: asks.Measure, prompt: Prompt) -> bool:
-        """Whether even a perfect remainder could not lift `prompt` to the worst that the leader can still fall to."""
-        mine = self._ledger.score(prompt, ask.blocks)
-        total = sum(len(self._material.search[block]) for block in ask.blocks)
-        best_possible = mine.accuracy * mine.items + (total - mine.items)
-        secure = max(
-            (score.accuracy * score.items for other in ask.prompts if (score := self._ledger.score(other, ask.blocks))),
-            default=0.0,
-        )
-        return best_possible < secure

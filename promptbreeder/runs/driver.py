@@ -28,10 +28,10 @@ GATE_SHARE = 0.45
 """Of the budget, at most: kept for the gate."""
 GATE_MARGIN = 1.25
 """A winner with demonstrations costs more than the incumbent, and the last block's worst case must still fit."""
-FINALISTS = 6
 LEADERS = 5
 PROBE_SHARE = 0.01
 """Of the budget: what showing failures of the best prompt may take."""
+FINALISTS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,8 @@ class Progress:
     """How often each operator's children beat their parents so far."""
     used: Usage
     seconds: float
+    agreement: float | None
+    """Rank correlation of likelihood and accuracy over this skill's prompts so far."""
 
 
 class Driver:
@@ -122,7 +124,7 @@ class Driver:
         for prompt in self._ledger.finalists(FINALISTS):
             if self._exhausted:
                 break
-            await self._step(asks.Measure(prompts=(prompt,), blocks=self._ledger.all_blocks))
+            await self._step(asks.Measure(prompts=(prompt,), blocks=self._ledger.all_blocks, race=True))
         self._meter.token_limit = self._plan.token_limit
         gated = None
         found = self._ledger.winner()
@@ -169,6 +171,7 @@ class Driver:
             operators=self._operators(),
             used=self._meter.used,
             seconds=self._seconds,
+            agreement=self._ledger.agreement(),
         )
 
     def _operators(self) -> dict[str, Record]:

@@ -6,14 +6,21 @@ whatever ended the run.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
 from promptbreeder.evaluation.fitness import latency_score, weighted_fitness
 from promptbreeder.evolution.asks import Score
+from promptbreeder.evolution.effects import agreement, worth
 from promptbreeder.models.base import Rates
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.plan import Plan
+from promptbreeder.runs.race import best_still_possible, is_shown_worse
+
+_ROUNDING: Final = 1e-9
+"""Exactly one item less must not hang on the last bit."""
 
 
 class BlockResult(BaseModel):
@@ -29,6 +36,8 @@ class BlockResult(BaseModel):
     unparsable: int
     seconds: float
     """Latency of one item, mean over the block."""
+    likelihood: float | None = None
+    """Mean log-probability of the expected label, in nats; None where answers are not chosen among labels."""
 
 
 @dataclass
@@ -90,6 +99,7 @@ class Ledger:
             items=len(items),
             complete=len(measured) == len(blocks),
             unparsable=sum(result.unparsable for result in measured),
+            likelihood=_likelihood(measured),
         )
 
     def full_score(self, prompt: Prompt) -> Score:
@@ -122,20 +132,34 @@ class Ledger:
         return self.score(prompt, shared).accuracy - self.score(over, shared).accuracy
 
     def finalists(self, count: int) -> tuple[Prompt, ...]:
-        """Return the most promising candidates that are not measured in full, best first.
+        """Return the most promising candidates that are not measured in full and may still win, best first."""
+        estimates = worth(self._by_block())
+        names = sorted(estimates, key=lambda name: -estimates[name])
+        prompts = (self._candidates[name].prompt for name in names)
+        open_ = (prompt for prompt in prompts if not self.full_score(prompt).complete and not self.has_lost(prompt))
+        return tuple(islice(open_, count))
 
-        Ranked by fitness with four imaginary items of mediocre fitness mixed in, so that a lucky first block does not
-        outrank a good record.
+    def agreement(self) -> float | None:
+        """Return how far likelihood ranks this skill's prompts as accuracy does; see `effects.agreement`."""
+        return agreement(self._by_block())
+
+    def has_lost(self, prompt: Prompt) -> bool:
+        """Tell whether measuring `prompt` further is idle.
+
+        It is shown to be worse than the best candidate measured in full, or could not win even if all that it is not
+        measured on yet were right. The incumbent never loses: all others are judged against it.
         """
-        settings = self._plan.skill.settings
-        mediocre = weighted_fitness(settings, 0.5, 1.0, self._plan.preference)
-        ranked = []
-        for order, candidate in enumerate(self._candidates.values()):
-            score = self.full_score(candidate.prompt)
-            if score.items and not score.complete:
-                shrunk = (score.fitness * score.items + mediocre * 4) / (score.items + 4)
-                ranked.append((-shrunk, order, candidate.prompt))
-        return tuple(prompt for _, _, prompt in sorted(ranked, key=lambda entry: entry[:2])[:count])
+        complete = self._complete()
+        mine = self.full_score(prompt)
+        if not complete or mine.complete or prompt == self._plan.seeds[0]:
+            return False
+        leader, best = self._chosen(complete)
+        if self._beside_accuracy(mine) <= self._beside_accuracy(best) + _ROUNDING:
+            ours, theirs = self._candidates[prompt.content_hash].results, self._candidates[leader.content_hash].results
+            pairs = [(ours[block].scores, theirs[block].scores) for block in ours]
+            if is_shown_worse([s for own, _ in pairs for s in own], [s for _, other in pairs for s in other]):
+                return True
+        return self._chosen([*complete, (prompt, self._best_possible(mine, best.items))])[0] != prompt
 
     def leaders(self, count: int) -> tuple[tuple[Prompt, Score], ...]:
         """Return the fittest of each text among the candidates measured in full, best first."""
@@ -154,21 +178,43 @@ class Ledger:
         in the fitness otherwise breeds gibberish. The incumbent wins such a tie against everything: a change needs a
         reason.
         """
-        complete = [
-            (candidate.prompt, score)
-            for candidate in self._candidates.values()
-            if (score := self.full_score(candidate.prompt)).complete
-        ]
-        if not complete:
-            return None
+        complete = self._complete()
+        return self._chosen(complete) if complete else None
+
+    def _complete(self) -> list[tuple[Prompt, Score]]:
+        scored = ((candidate.prompt, self.full_score(candidate.prompt)) for candidate in self._candidates.values())
+        return [(prompt, score) for prompt, score in scored if score.complete]
+
+    def _chosen(self, complete: Sequence[tuple[Prompt, Score]]) -> tuple[Prompt, Score]:
         best = max(score.fitness for _, score in complete)
         one_item = self._plan.skill.settings.weights.accuracy / complete[0][1].items
-        close = [entry for entry in complete if entry[1].fitness >= best - one_item]
+        close = [entry for entry in complete if entry[1].fitness >= best - one_item - _ROUNDING]
         incumbent = self._plan.seeds[0]
         for prompt, score in close:
             if prompt == incumbent:
                 return prompt, score
         return min(close, key=lambda entry: (_length(entry[0]), -entry[1].fitness, entry[0].content_hash))
+
+    def _best_possible(self, score: Score, total: int) -> Score:
+        accuracy = best_still_possible(score.accuracy, score.items, total)
+        fitness = weighted_fitness(self._plan.skill.settings, accuracy, 1.0, self._plan.preference)
+        return score.model_copy(update={"accuracy": accuracy, "fitness": fitness, "items": total, "complete": True})
+
+    def _beside_accuracy(self, score: Score) -> float:
+        return score.fitness - self._plan.skill.settings.weights.accuracy * score.accuracy
+
+    def _by_block(self) -> dict[str, dict[int, Score]]:
+        return {
+            name: {block: self.score(candidate.prompt, (block,)) for block in candidate.results}
+            for name, candidate in self._candidates.items()
+            if candidate.results
+        }
+
+
+def _likelihood(results: Sequence[BlockResult]) -> float | None:
+    known = [(result.likelihood, len(result.scores)) for result in results if result.likelihood is not None]
+    items = sum(count for _, count in known)
+    return sum(likelihood * count for likelihood, count in known) / items if items else None
 
 
 def _length(prompt: Prompt) -> int:

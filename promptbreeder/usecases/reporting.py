@@ -55,6 +55,7 @@ class RunProgress(BaseModel):
     probed: tuple[Probed, ...] = ()
     operators: Mapping[str, Record] = Field(default_factory=dict)
     """How often each operator's children beat their parents; the last word when the run has ended."""
+    agreement: float | None = None
 
     @classmethod
     def of(cls, progress: Progress) -> Self:
@@ -85,6 +86,7 @@ class RunProgress(BaseModel):
                 for trial in progress.probed
             ),
             operators=progress.operators,
+            agreement=progress.agreement,
         )
 
 
@@ -199,6 +201,7 @@ def report_of(run: runs.Run) -> RunReport:
         eta_seconds=_eta(run.status, progress, plan.token_limit),
         rejected=progress.rejected,
         inherited=result.inherited if result else offered(plan),
+        likelihood_agreement=None if progress.agreement is None else round(progress.agreement, 2),
         next_step=_next_step(run, result),
     )
 

@@ -1,5 +1,6 @@
 """The three ways of taking an answer, and prompts of two steps."""
 
+import math
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -69,6 +70,22 @@ async def test_calibrated_decoding_subtracts_each_labels_mean(evaluator: Callabl
     assert [answer.text for answer in answers] == ["up", "down"]
     assert answers[1].logprobs == (-1.0, -2.0)
     assert [request.messages[-1].content for request in model.requests] == ["c1", "c2", "u", "d"]
+
+
+async def test_the_likelihood_of_the_expected_label_comes_with_the_choice(evaluator: Callable[..., Evaluator]) -> None:
+    """Among all labels, without the bias where the prompt takes it out; no further call, and none for free answers."""
+    model, meter = Biased(), Meter()
+    known = evaluator(model)
+    (raw,) = await known.answer(Prompt(instruction="?", decoding="constrained"), ["d"], meter)
+    assert known.likelihood(raw, "Down") == pytest.approx(-2 - math.log(math.exp(-1) + math.exp(-2)))
+    (fair,) = await known.answer(Prompt(instruction="?", decoding="calibrated"), ["d"], meter)
+    # The mean over the calibration inputs is -1 and -3: what is left is 0 and 1.
+    assert known.likelihood(fair, "down") == pytest.approx(1 - math.log(math.exp(0) + math.exp(1)))
+    assert known.likelihood(fair, "sideways") is None
+    assert meter.used.calls == 1 + 2
+    (failed,) = await known.answer(Prompt(instruction="?", decoding="constrained"), ["long"], meter)
+    (free,) = await known.answer(Prompt(instruction="?"), ["d"], meter)
+    assert [known.likelihood(answer, "up") for answer in (failed, free)] == [None, None]
 
 
 async def test_a_stored_prior_is_used_as_it_is(evaluator: Callable[..., Evaluator]) -> None:

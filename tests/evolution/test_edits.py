@@ -67,19 +67,19 @@ def test_families_take_turns_in_the_order_of_what_they_can_gain(task: Task, outs
     assert tried[7] & DEMONSTRATION_EDITS
 
 
-def test_candidates_of_a_round_are_compared_on_the_same_blocks_and_the_worse_half_is_dropped(
+def test_candidates_of_a_round_are_compared_on_the_same_blocks_and_the_best_third_goes_on(
     task: Task, outside: Callable[..., Any]
 ) -> None:
-    """Six on one block, three on the next, the last one in full."""
+    """Six on one block, two on the next, the last one in full."""
     world = outside(task, fitness=_quality)
     world.drive(edits(task, Random(2), replace(SHORT, generations=1)))
     measured = [ask for ask in world.of_kind(Measure) if len(ask.prompts) > 1]
-    assert [len(ask.prompts) for ask in measured] == [6, 3]
+    assert [len(ask.prompts) for ask in measured] == [6, 2]
     assert measured[0].blocks == (0,)
     dropped = [p for p in measured[0].prompts if p not in measured[1].prompts]
     assert max(_quality(p, 0) for p in dropped) <= min(_quality(p, 0) for p in measured[1].prompts)
     counts = sorted(len(blocks) for blocks in _blocks(world).values())
-    assert counts == [1, 1, 1, 2, 2, 6, 6]
+    assert counts == [1, 1, 1, 1, 2, 6, 6]
 
 
 def test_a_round_that_finds_nothing_better_leaves_the_beam_as_it_is(task: Task, outside: Callable[..., Any]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from promptbreeder.errors import ReplayMismatch
 from promptbreeder.evolution.asking import write
-from promptbreeder.evolution.asks import Draft, Measure, Measured, Task, Unit, Written
+from promptbreeder.evolution.asks import Draft, Measure, Measured, Score, Task, Unit, Written
 from promptbreeder.evolution.ledger import Ledger
 from promptbreeder.prompt import Prompt
 
@@ -31,6 +31,25 @@ def test_nothing_is_asked_twice(task: Task, outside: Callable[..., Any]) -> None
     asked = [(prompt.instruction, ask.blocks) for ask in world.of_kind(Measure) for prompt in ask.prompts]
     assert asked == [("one", (0,)), ("two", (0,)), ("three", (0,)), ("one", (1,)), ("three", (1,))]
     assert ledger.missing(ONE) == (2, 3, 4, 5)
+
+
+def test_what_has_lost_its_race_is_left_where_it_stands(task: Task, outside: Callable[..., Any]) -> None:
+    """The next one goes on, nothing is asked of the loser again, and what was measured of it stays known."""
+
+    class Race(outside):  # type: ignore[misc]  # a fixture is no static base class
+        def score(self, prompt: Prompt, blocks: tuple[int, ...]) -> Score:
+            if prompt == ONE and blocks[0] >= 2:
+                return Score(fitness=0.0, accuracy=0.0, items=0, complete=False)
+            score: Score = super().score(prompt, blocks)
+            return score
+
+    ledger, world = Ledger(task.blocks), Race(task)
+    world.drive(ledger.race([ONE, TWO]))
+    world.drive(ledger.race([ONE], 1))
+    asked = [(prompt.instruction, ask.blocks[0]) for ask in world.of_kind(Measure) for prompt in ask.prompts]
+    assert asked == [("one", 0), ("one", 1), ("one", 2), *(("two", block) for block in range(6))]
+    assert all(ask.race for ask in world.of_kind(Measure))
+    assert (ledger.known(ONE), ledger.may_win(ONE), ledger.may_win(TWO)) == ((0, 1), False, True)
 
 
 def test_two_prompts_are_compared_on_the_blocks_they_share(task: Task, outside: Callable[..., Any]) -> None:

@@ -28,7 +28,7 @@ def ledger() -> Ledger:
 def know(ledger: Ledger) -> Callable[..., None]:
     """Return a function that notes how many of ten a prompt got right, block by block."""
 
-    def note(prompt: Prompt, *right: int, seconds: float = 0.1) -> None:
+    def note(prompt: Prompt, *right: int, seconds: float = 0.1, likelihood: float | None = None) -> None:
         ledger.enter([prompt])
         ledger.record(
             BlockResult(
@@ -37,6 +37,7 @@ def know(ledger: Ledger) -> Callable[..., None]:
                 scores=(1.0,) * count + (0.0,) * (ITEMS - count),
                 unparsable=0,
                 seconds=seconds,
+                likelihood=likelihood,
             )
             for block, count in enumerate(right)
         )
@@ -92,14 +93,79 @@ def test_among_candidates_that_cannot_be_told_apart_the_shortest_wins(
 def test_finalists_are_the_promising_ones_that_are_not_measured_in_full(
     ledger: Ledger, know: Callable[..., None]
 ) -> None:
-    """Best first, as many as asked for; what was never measured is none."""
-    know(INCUMBENT, 9, 9)
-    know(SHORT, 3)
+    """Best first, as many as asked for; what was never measured is none, and neither is what has lost."""
+    know(INCUMBENT, 7, 7)
+    know(SHORT, 6)
     know(LONG, 8)
     know(MIDDLE, 7)
+    know(Prompt(instruction="hopeless"), 1)
     ledger.enter([Prompt(instruction="never measured")])
     assert ledger.finalists(2) == (LONG, MIDDLE)
     assert ledger.finalists(9) == (LONG, MIDDLE, SHORT)
+
+
+def test_what_could_not_win_even_with_a_perfect_rest_has_lost(ledger: Ledger, know: Callable[..., None]) -> None:
+    """To win against the incumbent takes more than one item; 5 and then 10 of 10 are just one more than 14."""
+    know(INCUMBENT, 7, 7)
+    know(SHORT, 5)
+    assert ledger.has_lost(SHORT)
+    know(MIDDLE, 6)
+    assert not ledger.has_lost(MIDDLE)
+    # Against a leader that is not the incumbent a shorter prompt needs no more than to come within one item.
+    know(LONG, 9, 9)
+    assert ledger.winner() == (LONG, ledger.full_score(LONG))
+    assert ledger.has_lost(MIDDLE)
+    shorter = Prompt(instruction="y")
+    know(shorter, 7)
+    assert not ledger.has_lost(shorter)
+
+
+def test_what_is_shown_to_be_worse_has_lost_though_it_could_still_win(
+    ledger: Ledger, know: Callable[..., None]
+) -> None:
+    """Six losses and no win of ten, with ten more to come; after five losses it goes on."""
+    know(INCUMBENT, 0, 0)
+    know(LONG, 8, 1)
+    know(SHORT, 2)
+    assert ledger.has_lost(SHORT)
+    know(MIDDLE, 3)
+    assert not ledger.has_lost(MIDDLE)
+
+
+def test_nothing_has_lost_before_there_is_a_leader_and_the_incumbent_never(
+    ledger: Ledger, know: Callable[..., None]
+) -> None:
+    """All others are judged against the incumbent, so it is always measured in full."""
+    know(INCUMBENT, 0)
+    know(SHORT, 0)
+    assert not ledger.has_lost(SHORT)
+    know(LONG, 10, 10)
+    assert ledger.has_lost(SHORT)
+    assert not ledger.has_lost(INCUMBENT)
+
+
+def test_a_faster_prompt_is_not_dropped_for_being_less_right(ledger: Ledger, know: Callable[..., None]) -> None:
+    """Fitness decides, and the test is one of accuracy: what is faster may make up for it."""
+    know(INCUMBENT, 0, 0)
+    know(LONG, 6, 3, seconds=2.0)
+    know(SHORT, 0, seconds=0.1)
+    assert not ledger.has_lost(SHORT)
+    know(MIDDLE, 0, seconds=2.0)
+    assert ledger.has_lost(MIDDLE)
+
+
+def test_agreement_is_told_when_enough_prompts_have_likelihoods(ledger: Ledger, know: Callable[..., None]) -> None:
+    """Ten prompts, the likelier the better; and then the likelier of two equals is the first finalist."""
+    assert ledger.agreement() is None
+    know(INCUMBENT, 0, 0)
+    for right in range(10):
+        know(Prompt(instruction=f"prompt {right}"), right, likelihood=-10.0 + right)
+    assert ledger.agreement() == pytest.approx(1)
+    keen, dull = Prompt(instruction="keen"), Prompt(instruction="dull")
+    know(dull, 8, likelihood=-9.0)
+    know(keen, 8, likelihood=-1.0)
+    finalists = ledger.finalists(12)
+    assert finalists.index(keen) < finalists.index(dull)
 
 
 def test_a_block_is_measured_once(ledger: Ledger, know: Callable[..., None]) -> None:

@@ -164,7 +164,7 @@ def _race(search: _Search, units: Sequence[Unit]) -> Step[None]:
         if not running:
             return
         yield from search.ledger.measure([unit.prompt for unit in running], (block,))
-        running = _ranked(search, running)[: max(1, len(running) // 2)]
+        running = _ranked(search, running)[: max(1, len(running) // 3)]
         # The lead over the best is taken on two blocks at least, where there are two.
         if len(running) == 1 and len(search.ledger.known(running[0].prompt)) > 1:
             break
@@ -180,10 +180,11 @@ def _leads(search: _Search, unit: Unit) -> bool:
 
 
 def _enter(search: _Search, units: Sequence[Unit]) -> Step[None]:
-    """Measure `units` in full and take them into the beam."""
+    """Let `units` race for all blocks, and take those that are measured in full into the beam."""
     search.tried += [unit.prompt for unit in units if unit.prompt not in search.tried]
-    yield from search.ledger.measure([unit.prompt for unit in units], range(search.task.blocks))
-    known = [*search.beam, *(search.ledger.noted(unit) for unit in units)]
+    yield from search.ledger.race([unit.prompt for unit in units])
+    whole = [unit for unit in units if not search.ledger.missing(unit.prompt)]
+    known = [*search.beam, *(search.ledger.noted(unit) for unit in whole)]
     search.beam = ranking(known)[: search.profile.survivors]
 
 

@@ -86,7 +86,9 @@ def mipro(task: Task, rng: Random, profile: MiproProfile) -> Strategy:
         units = (*units, *new)
         if number % profile.complete_every == 0:
             # The best by its trials so far of those that are not known in full.
-            open_ = [unit for unit in ranked(units, ledger) if ledger.missing(unit.prompt)]
+            open_ = [
+                unit for unit in ranked(units, ledger) if ledger.missing(unit.prompt) and ledger.may_win(unit.prompt)
+            ]
             yield from complete(tuple(open_[: profile.completed]), ledger)
     yield from complete(ranked(units, ledger)[: profile.final_candidates], ledger)
     yield from report(profile.generations, ranked(units, ledger)[: profile.told], context)
