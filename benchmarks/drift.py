@@ -26,6 +26,7 @@ OUTCOMES = 1_000
 HELD, BEFORE, AFTER = 0.80, 0.85, 0.50
 CALM = 200
 CHUNK = 500
+SOON = 50
 FALLS = 4_000
 LONGEST = 1_000
 
@@ -91,17 +92,17 @@ def delay(rng: Random) -> tuple[int, int] | None:
     return count, first
 
 
-def calm_figures(streams: int) -> dict[str, object]:
+def calm_figures(streams: int) -> dict[str, list[float]]:
     """Return the rates of acting for nothing, each with its 95 % interval."""
     with ProcessPoolExecutor(os.cpu_count()) as workers:
         found = list(workers.map(false_acts, range(-(-streams // CHUNK))))
     n = CHUNK * len(found)
-    named = zip(("false_rollbacks", "detector_alarms", "false_evolve_triggers"), zip(*found, strict=True), strict=True)
+    named = zip(("false rollbacks", "detector alarms", "false evolve triggers"), zip(*found, strict=True), strict=True)
     rates = {name: (sum(counts) / n, *wilson(sum(counts), n)) for name, counts in named}
-    return {"streams": n, "outcomes": OUTCOMES, **{name: [round(x, 4) for x in rate] for name, rate in rates.items()}}
+    return {name: [round(number, 4) for number in rate] for name, rate in rates.items()}
 
 
-def fall_figures() -> dict[str, object]:
+def fall_figures() -> dict[str, float]:
     """Return how soon a fall is seen."""
     rng = Random(20_261_124)
     seen = [found for found in (delay(rng) for _ in range(FALLS)) if found is not None]
@@ -110,9 +111,9 @@ def fall_figures() -> dict[str, object]:
         "falls": len(seen),
         "median": median(by_detector),
         "mean": round(mean(by_detector), 1),
-        "nine_in_ten_within": by_detector[int(0.9 * len(by_detector))],
-        "within_50": round(sum(count <= 50 for count in by_detector) / len(by_detector), 3),
-        "median_of_either_rule": median(by_monitor),
+        "nine in ten within": by_detector[int(0.9 * len(by_detector))],
+        f"share within {SOON}": round(sum(count <= SOON for count in by_detector) / len(by_detector), 3),
+        "median, either rule": median(by_monitor),
     }
 
 
@@ -126,16 +127,12 @@ def main() -> None:
     if given.json:
         print(json.dumps({"calm": calm, "fall": falls}))
         return
-    print(f"{calm['streams']} streams of {OUTCOMES} outcomes at a true {HELD:.0%}; share of streams in which ever:")
-    for name in ("false_rollbacks", "detector_alarms", "false_evolve_triggers"):
-        rate, low, high = calm[name]  # type: ignore[misc]
-        print(f"  {name.replace('_', ' ')}: {rate:.2%} [{low:.2%}-{high:.2%}]")
-    print(f"{falls['falls']} falls from {BEFORE:.0%} to {AFTER:.0%}: the detector alarms after a median of", end=" ")
-    print(
-        f"{falls['median']} outcomes (mean {falls['mean']}), in nine of ten within {falls['nine_in_ten_within']},",
-        end=" ",
-    )
-    print(f"in {falls['within_50']:.0%} within 50; either rule after a median of {falls['median_of_either_rule']}")
+    print(f"share of streams of {OUTCOMES:,} outcomes at a true {HELD:.0%} in which it ever happens:")
+    for name, (rate, low, high) in calm.items():
+        print(f"  {name}: {rate:.2%} [{low:.2%}-{high:.2%}]")
+    print(f"outcomes until the detector alarms after a fall from {BEFORE:.0%} to {AFTER:.0%}:")
+    for name, number in falls.items():
+        print(f"  {name}: {number:g}")
 
 
 if __name__ == "__main__":

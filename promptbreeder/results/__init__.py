@@ -21,6 +21,7 @@ from promptbreeder.results.measuring import Headroom, Row
 from promptbreeder.results.production import HistoryLine, Moved, PastProduction
 from promptbreeder.results.prompts import PromptView, Turn
 from promptbreeder.results.runs import BestSoFar, RunReport, RunStatus
+from promptbreeder.results.selftest import NullCase, SelftestReport
 from promptbreeder.results.skills import SkillLine, SkillReport, SplitCounts
 from promptbreeder.results.surroundings import Finding, ModelLine, Restored
 
@@ -44,6 +45,7 @@ __all__ = [
     "ModelLine",
     "MonitorReport",
     "Moved",
+    "NullCase",
     "OutcomeReport",
     "PastProduction",
     "PromotionVerdict",
@@ -53,6 +55,7 @@ __all__ = [
     "Row",
     "RunReport",
     "RunStatus",
+    "SelftestReport",
     "SkillCheck",
     "SkillLine",
     "SkillReport",

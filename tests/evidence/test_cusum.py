@@ -1,8 +1,9 @@
 """The detector of a fallen rate: its false alarms, its delay, and when it forgets.
 
-Its states are too many to follow through 1,000 outcomes, so false alarms are estimated with a fixed seed, to some 2 % of
-the rate, and followed exactly over a short stream. For the estimate, the detector starts anew whenever its evidence is back at zero, and the small chance of an alarm before that is measured
-under a lower rate, each stream weighted with its likelihood ratio (Siegmund 1976).
+Its states are too many to follow through 1,000 outcomes. Over a short stream they are followed exactly; over a long one
+false alarms are estimated with a fixed seed, to some 2 % of the rate: the detector starts anew whenever its evidence is
+back at zero, and the small chance of an alarm before that is measured under a lower rate, each stream weighted with its
+likelihood ratio (Siegmund 1976).
 """
 
 import json
@@ -51,13 +52,13 @@ def test_at_a_true_eighty_percent_fewer_than_five_streams_of_1000_outcomes_in_a_
     assert 0.039 < 1 - (1 - chance) ** starts < 0.046
 
 
-def test_no_rule_of_betting_is_broken_within_forty_outcomes() -> None:
+def test_an_early_alarm_is_no_likelier_than_betting_allows() -> None:
     """Every stream is followed: the chance of an alarm by outcome t is below t / threshold, which a detector promises.
 
-    The number is pinned: 0.8 alarms in 1,000 streams of 40.
+    The number is pinned: 4.5 alarms in 10,000 streams of 30.
     """
     standing, alarmed = {Detector(): 1.0}, 0.0
-    for count in range(1, 41):
+    for count in range(1, 31):
         after: dict[Detector, float] = {}
         for detector, chance in standing.items():
             for right, share in ((True, HELD_RATE), (False, 1 - HELD_RATE)):
@@ -70,7 +71,7 @@ def test_no_rule_of_betting_is_broken_within_forty_outcomes() -> None:
                 after[merged] = after.get(merged, 0.0) + chance * share
         standing = after
         assert alarmed <= count / THRESHOLD
-    assert alarmed == pytest.approx(0.000797, abs=5e-7)
+    assert alarmed == pytest.approx(0.000452, abs=5e-7)
 
 
 @pytest.mark.parametrize("before", [0.80, 0.85])

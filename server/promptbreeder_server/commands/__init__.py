@@ -13,6 +13,7 @@ from promptbreeder_server.commands import (
     models,
     monitor,
     run,
+    selftest,
     skills,
     vote,
 )
@@ -31,6 +32,6 @@ def cli(context: click.Context, /, **flags: str | None) -> None:
     context.obj = Options({name: value for name, value in flags.items() if value is not None})
 
 
-for module in (demo, importing, create, skills, examples, evolve, run, vote, monitor, decide, models, health):
+for module in (demo, importing, create, skills, examples, evolve, run, vote, monitor, decide, models, health, selftest):
     for command in module.COMMANDS:
         cli.add_command(command)
