@@ -30,7 +30,7 @@ class NullCase(Result):
     def __str__(self) -> str:
         said = f"{self.name}: {self.false} of {self.n} ({self.rate:.1%}, 95 % interval {self.low:.1%}-{self.high:.1%})"
         others = "; ".join(f"{_NAIVE[name]}: {count} ({count / self.n:.0%})" for name, count in self.naive.items())
-        verdict = "within 5 in 100" if self.kept else f"more than 5 in 100 (p = {self.p:.2g})"
+        verdict = "not above 5 in 100 as far as so many can tell" if self.kept else f"above 5 in 100 (p = {self.p:.2g})"
         return f"{said}: {verdict}. Simpler rules would have taken for better: {others}"
 
 
@@ -45,6 +45,6 @@ class SelftestReport(Result):
     """0 where every case kept the promised rate, else 1."""
 
     def __str__(self) -> str:
-        told = "The promise is kept" if not self.exit_code else "THE PROMISE IS BROKEN"
+        told = "No sign that it is broken" if not self.exit_code else "IT IS BROKEN"
         head = f"Promotions and wins where nothing is better; at most 5 in 100 are promised. {told}."
         return "\n".join([head, *map(str, self.cases), f"{self.tokens:,} tokens, {self.seconds:.0f} s."])
