@@ -9,7 +9,7 @@ by the way they were chosen. In the 9th week tickets of a new kind begin to come
 another, which reads only the first four words of a line.
 
 The monitor looks once a day, and may evolve by itself; what it only advises, the office does. A new version is compared
-blind on the tickets of the day: the office votes for the right answer, or a tie, and one vote in ten falls at random.
+blind on the tickets of the day: the office votes for the right answer, or a tie, and one vote in ten is a slip.
 After five duels at least it is promoted as soon as the evidence lets it pass, never by force.
 
 The model is scripted: it knows a word only from a demonstration in its prompt. So accuracies say nothing about real
@@ -50,8 +50,8 @@ NEW_KIND_WEEK, NEW_MODEL_WEEK = 9, 18
 WORDS_READ = 4
 """Of each line, by the later model."""
 SIDES: tuple[Literal["A", "B"], Literal["A", "B"]] = ("A", "B")
-AT_RANDOM = 1 / 10
-"""Share of votes that say nothing."""
+SLIPS = 1 / 10
+"""Share of votes that go to the wrong answer."""
 LOOKS = 5
 """Duels that the office wants to see before it promotes."""
 SPOT_CHECKED = 1 / 3
@@ -224,9 +224,9 @@ class Office:
     async def _vote(self, text: str, label: str) -> None:
         duel = await self._service.compare(SKILL, text=text, b=self._candidate)
         right = [side for side, answer in zip(SIDES, (duel.a, duel.b), strict=True) if label in answer.lower()]
+        if self._world.rng.random() < SLIPS:
+            right = [side for side in SIDES if side not in right]
         choice = right[0] if len(right) == 1 else "tie"
-        if self._world.rng.random() < AT_RANDOM:
-            choice = self._world.rng.choice(SIDES)
         vote = await self._service.vote(duel.duel_id, choice, OFFICE)
         self.votes += 1
         self._looks += 1
