@@ -6,6 +6,7 @@ Every way in which n examples can fall (better, worse, neither: a trinomial) is 
 that are right with chances p and p + gain can differ on many examples or on few: with a correlation (phi) of 0 they
 fail independently, the higher it is the more of their failures they share. *A/A* is two versions that are equally good.
 With votes: the voter has no preference, promotion is tried after every vote, and the test ends as votes end.
+*Complaints* are gate examples that came from corrected wrong answers only, which production is known to fail.
 """
 
 import argparse
@@ -23,6 +24,7 @@ BASES = (0.5, 0.6, 0.7)
 CORRELATIONS = (0.0, 0.3, 0.6)
 GAIN = 0.2
 MIN_IMPROVEMENT = 0.05
+COMPLAINTS, RIGHT = (0, 5, 10, 20), 0.8
 NEGLIGIBLE = 1e-12
 
 
@@ -67,6 +69,18 @@ def by_both(n: int, better: float, worse: float) -> float:
     return sum(chance * voted_up(log_e) for log_e, chance in mass.items() if chance > NEGLIGIBLE)
 
 
+def by_complaints(n: int, complaints: int, p: float, phi: float) -> float:
+    """Return the chance that a version as good as production is ready by n fair examples and some complaints."""
+    better, worse = shares(p, 0.0, phi)
+    ready = 0.0
+    for b, c, chance in falls(n, better, worse):
+        for more in range(complaints + 1):
+            if is_ahead(n + complaints, b + more, c) and log_e_value(b + more, c) >= LOG_SHOWN:
+                # Right where production is wrong.
+                ready += chance * binomial(more, complaints, better / (1 - p))
+    return ready
+
+
 def voted_up(log_e: float) -> float:
     """Return the chance that votes without a preference lift this evidence of the gate to 20 before they end."""
     if log_e >= LOG_SHOWN:
@@ -89,6 +103,14 @@ def voted_up(log_e: float) -> float:
 PAIRS = [(wins, cast - wins) for cast in range(VOTES_CAP + 1) for wins in range(cast + 1)]
 VOTED = {pair: log_e_value(*pair) for pair in PAIRS}
 OPEN = {pair: judge_votes(*pair, 0, days=0).outcome == "open" for pair in PAIRS}
+
+
+def complaint_rows() -> Iterator[dict[str, float]]:
+    """Yield what complaints as gate examples do, one row an assumption and number."""
+    for phi in CORRELATIONS:
+        for complaints in COMPLAINTS:
+            ready = by_complaints(SIZES[0], complaints, RIGHT, phi)
+            yield {"right": RIGHT, "phi": phi, "n": SIZES[0], "complaints": complaints, "ready": ready}
 
 
 def rows() -> Iterator[dict[str, float]]:
@@ -116,6 +138,12 @@ def main() -> None:
         said = f"{rates}, correlation {row['phi']}, differ on {row['differ']:.0%}"
         print(f"{said}, {row['n']:.0f} gate examples: ready {row['ready']:.1%}", end="")
         print("" if row["gain"] else f", with votes {row['with_votes']:.1%}; merely ahead {row['naive']:.0%}")
+    for row in complaint_rows():
+        if as_json:
+            print(json.dumps({name: round(number, 5) for name, number in row.items()}))
+            continue
+        said = f"both {row['right']:.0%} right, correlation {row['phi']}, {row['n']} fair examples"
+        print(f"{said} and {row['complaints']} complaints: ready {row['ready']:.1%}")
 
 
 if __name__ == "__main__":

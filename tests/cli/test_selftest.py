@@ -55,3 +55,9 @@ def test_the_idle_strategy_is_none_of_the_product(run: Run, tickets_in: str) -> 
     """Only the self-test can ask for it."""
     said = run("evolve", tickets_in, "--strategy", "parent", code=1).stderr
     assert "no strategy is called 'parent'" in said
+
+
+def test_a_self_test_that_cannot_be_made_has_a_status_of_its_own(run: Run) -> None:
+    """Else a missing model would be taken for a broken promise."""
+    said = run("--model", "nonsense", "selftest", "--real", code=2).stderr
+    assert "'nonsense' is not a model" in said

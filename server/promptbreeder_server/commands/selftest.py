@@ -10,6 +10,8 @@ from promptbreeder_server.commands.session import run_plainly, show
 from promptbreeder_server.compose import open_scratch
 
 RUNS, REAL_RUNS, VOTE_TESTS = 200, 3, 1_000
+FAILED = 2
+"""Exit status where the test could not be made; 0 and 1 say how it came out."""
 
 
 @click.command()
@@ -25,7 +27,8 @@ def selftest(context: click.Context, *, real: bool, runs: int | None, vote_tests
 
     The whole loop (define, evolve, gate, votes, promote) runs on examples with random labels, and with an operator that
     returns its parent; then vote tests of a voter without a preference. At most 5 in 100 may end in a promotion or a
-    win. The exit status is 1 where it is more, beyond what chance explains (p <= .01), and else 0.
+    win. The exit status is 1 where it is more, beyond what chance explains (p <= .01), 2 where that could not be found
+    out, and else 0.
     """
     from promptbreeder.selftesting import selftest as test  # noqa: PLC0415 - no other command needs it
 
@@ -43,7 +46,11 @@ def selftest(context: click.Context, *, real: bool, runs: int | None, vote_tests
                 tell=partial(bar.update, 1),
             )
 
-    report = run_plainly(work)
+    try:
+        report = run_plainly(work)
+    except click.ClickException as error:
+        error.show()
+        context.exit(FAILED)
     show(report, as_json=as_json)
     context.exit(report.exit_code)
 
