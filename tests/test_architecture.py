@@ -87,11 +87,21 @@ ARROWS: dict[str, list[str]] = {
         MODEL_PORT,
         "anyio",
     ],
+    # A client of the service, which brings what has nothing to gain: a strategy, a model's answers.
+    "promptbreeder.selftesting": [
+        *SERVICE,
+        "promptbreeder.skill",
+        "promptbreeder.prompt",
+        "promptbreeder.evolution",
+        "promptbreeder.evidence",
+        MODEL_PORT,
+    ],
     "promptbreeder_tools": [*SERVICE, "promptbreeder.skill", "mcp", "mcp_types", "pydantic", "typing_extensions"],
     "promptbreeder_resources": [*SERVICE, "mcp", "mcp_types", "pydantic"],
     "promptbreeder_server": [
         *SERVICE,
         "promptbreeder.datasets",
+        "promptbreeder.selftesting",
         "promptbreeder.text",
         "promptbreeder_tools",
         "promptbreeder_resources",
@@ -103,7 +113,13 @@ ARROWS: dict[str, list[str]] = {
         "pydantic",
         "tabulate",
     ],
-    "promptbreeder_server.compose": [*SERVICE, "promptbreeder.models", "promptbreeder.store", "promptbreeder_server"],
+    "promptbreeder_server.compose": [
+        *SERVICE,
+        "promptbreeder.models",
+        "promptbreeder.selftesting",
+        "promptbreeder.store",
+        "promptbreeder_server",
+    ],
 }
 
 

@@ -22,6 +22,7 @@ from promptbreeder.results.patterns import PatternLine
 from promptbreeder.results.production import HistoryLine, Moved, PastProduction
 from promptbreeder.results.prompts import PromptView, Turn
 from promptbreeder.results.runs import BestSoFar, Brief, Failure, Leader, RunReport, RunStatus
+from promptbreeder.results.selftest import NullCase, SelftestReport
 from promptbreeder.results.skills import SkillLine, SkillReport, SplitCounts
 from promptbreeder.results.surroundings import Finding, ModelLine, Restored
 
@@ -49,6 +50,7 @@ __all__ = [
     "ModelLine",
     "MonitorReport",
     "Moved",
+    "NullCase",
     "OutcomeReport",
     "PastProduction",
     "PatternLine",
@@ -59,6 +61,7 @@ __all__ = [
     "Row",
     "RunReport",
     "RunStatus",
+    "SelftestReport",
     "SkillCheck",
     "SkillLine",
     "SkillReport",

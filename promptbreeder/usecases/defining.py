@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from promptbreeder.errors import Conflict, InvalidInput, NotFound
 from promptbreeder.evaluation.metrics import objection_to
-from promptbreeder.prompt import Prompt
+from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.requests import Actor, SkillDefinition, explain
 from promptbreeder.results import SkillReport, SplitCounts
 from promptbreeder.skill import MIN_GATE_EXAMPLES, MIN_SEARCH_EXAMPLES, Example, Settings, Skill
@@ -136,10 +136,12 @@ def _stored(db: Tables, known: Skill | None, skill: Skill, given: _Given) -> Ski
 
 
 def _add_version(db: Tables, skill: Skill, text: str, now: float) -> int:
+    allowed = skill.decodings
     return versions.add(
         db,
         skill.name,
-        Prompt(instruction=text),
+        # A text written by hand is meant to be read as it is; but where the skill forbids that, it must not be so.
+        Prompt(instruction=text, decoding=Decoding.FREE if Decoding.FREE in allowed else allowed[0]),
         origin="human",
         parents=(),
         operator="hand-written",

@@ -11,7 +11,6 @@ from promptbreeder.errors import NotFound, RunError
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution import asks
-from promptbreeder.evolution.strategies import choose
 from promptbreeder.results import RunStatus
 from promptbreeder.runs.answering import Answering, Material
 from promptbreeder.runs.driver import Driver, Outcome, Progress
@@ -91,7 +90,7 @@ class StoreDesk:
             clock=lambda: time.monotonic() - started,
             tell=tell,
         )
-        strategy = choose(
+        strategy = bench.choose(
             plan.strategy,
             plan.profile,
             generations=plan.generations,

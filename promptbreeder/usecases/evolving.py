@@ -10,7 +10,6 @@ from promptbreeder.errors import Conflict, InvalidInput
 from promptbreeder.evaluation.fitness import preference_score
 from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution.lessons import quotes
-from promptbreeder.evolution.strategies import choose
 from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.requests import Actor, EvolveRequest
 from promptbreeder.results import RunReport
@@ -209,7 +208,7 @@ async def _prompts_of(bench: Workbench, skill: Skill, texts: tuple[str, ...]) ->
 
 async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[Prompt, ...]]:
     """Return the plan, and those candidates that the first population has no room for."""
-    strategy = choose(
+    strategy = bench.choose(
         request.strategy,
         request.profile,
         generations=request.generations,

@@ -33,6 +33,15 @@ async def test_defining_again_extends_the_skill_and_moves_nothing(
     assert (back.version, back.production) == (1, 1)
 
 
+async def test_a_prompt_written_by_hand_is_decoded_as_the_skill_allows(
+    service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+) -> None:
+    """Freely where that is allowed; a skill that forbids it must not begin with what it forbids."""
+    assert (await service.prompt("tickets")).decoding == Decoding.FREE
+    await service.define_skill(ticket_skill(name="strict", settings=CALIBRATED), actor)
+    assert (await service.prompt("strict")).decoding == Decoding.CALIBRATED
+
+
 async def test_a_definition_without_change_leaves_no_trace_in_the_history(
     service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
 ) -> None:
