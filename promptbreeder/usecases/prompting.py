@@ -8,8 +8,10 @@ from promptbreeder.skill import Skill
 from promptbreeder.store import skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
+from promptbreeder.suspicion import flags_of
 from promptbreeder.text import scrub
 from promptbreeder.usecases.ab_tests import offer
+from promptbreeder.usecases.running import within_limit
 from promptbreeder.usecases.workbench import Workbench, iso
 
 
@@ -28,7 +30,7 @@ async def get_prompt(
         return skills.get(db, name), production, version, parent
 
     skill, production, version, parent = await bench.store.read(look)
-    shown = "{{input}}" if text is None else scrub(text)
+    shown = "{{input}}" if text is None else within_limit(scrub(text))
     found = view(skill, version, production.n, parent, shown)
     if not offering or number is not None:
         return found
@@ -54,6 +56,7 @@ def view(skill: Skill, version: Version, production: int, parent: Version | None
         run_id=version.run_id,
         created_at=iso(version.created_at),
         uri=f"prompt://{skill.name}/versions/{version.n}",
+        flags=tuple(map(str, flags_of(prompt))),
         diff="" if parent is None else diff(parent, version),
     )
 

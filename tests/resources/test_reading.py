@@ -170,7 +170,7 @@ async def test_every_skill_is_a_prompt_that_follows_production(client: Client, c
     """Filled in with the input; a system turn opens the first user turn, since MCP has none."""
     await call(client, "define_skill", name="tickets", description="d", prompt=GOOD)
     (prompt,) = (await client.list_prompts()).prompts
-    assert (prompt.name, prompt.description) == ("tickets", "Version 1, in production")
+    assert (prompt.name, prompt.description) == ("tickets", "The prompt in production, filled in")
     assert [(argument.name, argument.required) for argument in prompt.arguments or ()] == [("input", True)]
     await call(client, "promote", skill="tickets", version=2, reason="equal", force=True)
     filled = await client.get_prompt("tickets", {"input": "My parcel"})
