@@ -247,9 +247,9 @@ class Service:
         """Return one line a skill."""
         return await skills.list_skills(self._bench)
 
-    async def versions(self, skill: str) -> tuple[PromptView, ...]:
-        """Return all versions of a skill, oldest first."""
-        return await prompting.list_versions(self._bench, skill)
+    async def versions(self, skill: str, *, after: int = 0, limit: int | None = None) -> tuple[PromptView, ...]:
+        """Return the versions of a skill above `after`, oldest first; without `limit` all of them."""
+        return await prompting.list_versions(self._bench, skill, after, limit)
 
     async def runs(self, skill: str | None = None) -> tuple[RunReport, ...]:
         """Return runs, newest first."""

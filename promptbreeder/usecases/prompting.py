@@ -61,15 +61,15 @@ def view(skill: Skill, version: Version, production: int, parent: Version | None
     )
 
 
-async def list_versions(bench: Workbench, name: str) -> tuple[PromptView, ...]:
-    """Return all versions of a skill, oldest first."""
+async def list_versions(bench: Workbench, name: str, after: int, limit: int | None) -> tuple[PromptView, ...]:
+    """Return the versions of a skill with a number above `after`, oldest first; at most `limit`."""
 
     def look(db: Tables) -> tuple[PromptView, ...]:
         skill, production = skills.get(db, name), versions.production(db, name).n
         stored = {version.n: version for version in versions.all_versions(db, name)}
         return tuple(
             view(skill, version, production, stored[version.parents[0]] if version.parents else None, "{{input}}")
-            for version in stored.values()
+            for version in [version for version in stored.values() if version.n > after][:limit]
         )
 
     return await bench.store.read(look)

@@ -35,7 +35,7 @@ async def test_the_index_and_every_production_prompt_are_listed_the_rest_as_temp
     templates = {t.uri_template for t in (await client.list_resource_templates()).resource_templates}
     assert templates == {
         "prompt://{skill}/production",
-        "prompt://{skill}/versions",
+        "prompt://{skill}/versions{?after}",
         "prompt://{skill}/versions/{n}",
         "history://{skill}{?before}",
         "history://{skill}/production/{time}",
@@ -143,7 +143,7 @@ async def test_skills_versions_and_runs_are_completed(client: Client, call: Call
     await call(client, "define_skill", name="tiny", description="d", prompt=GOOD)
     await call(client, "define_skill", name="tickets", description="d", prompt=GOOD)
     run = await call(client, "evolve_prompt", **SMALL)
-    one, versions = "prompt://{skill}/versions/{n}", "prompt://{skill}/versions"
+    one, versions = "prompt://{skill}/versions/{n}", "prompt://{skill}/versions{?after}"
     assert await completed(client, versions, "skill", "ti") == ["tickets", "tiny"]
     assert await completed(client, versions, "skill", "tin") == ["tiny"]
     assert await completed(client, versions, "skill", "x") == []
