@@ -50,7 +50,7 @@ async def test_a_definition_cannot_name_a_model_or_an_address(client: Client) ->
     assert "evil" not in index.model_dump_json()
 
 
-@pytest.mark.parametrize("host", [None, "", "0.0.0.0", "0.0.0.0:11434"])
+@pytest.mark.parametrize("host", [None, "", "0.0.0.0", "0.0.0.0:11434"])  # noqa: S104  named, not bound to
 def test_the_backend_is_on_this_machine_unless_said_otherwise(host: str | None) -> None:
     """Said is OLLAMA_HOST, in the environment, by the user."""
     assert Wire(host).address == "http://127.0.0.1:11434"

@@ -10,6 +10,7 @@ from promptbreeder.errors import StoreUnavailable
 from promptbreeder.service import Service
 from promptbreeder.store import backup
 from promptbreeder.store.database import Database
+from promptbreeder.store.tables import Tables
 
 pytestmark = pytest.mark.anyio
 
@@ -32,10 +33,12 @@ async def test_folder_database_journal_and_backups_are_the_users_own(tmp_path: P
     home = tmp_path / "home"
     store = Database(home / "promptbreeder.db")
     seen: dict[str, int] = {}
-    await store.write(lambda db: (db.execute("CREATE TABLE x (y) STRICT") if False else None, seen.update(modes(home))))
-    await store.write(
-        lambda db: (db.execute("INSERT INTO leases VALUES ('a', 'b', 0)"), seen.update(modes(home)), None)[-1]
-    )
+
+    def write(db: Tables) -> None:
+        db.execute("INSERT INTO leases VALUES ('a', 'b', 0)")
+        seen.update(modes(home))
+
+    await store.write(write)
     await store.backup()
     store.close()
     seen |= modes(home)

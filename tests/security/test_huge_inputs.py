@@ -92,9 +92,7 @@ async def test_an_error_is_no_longer_than_the_address_that_it_names(client: Clie
         assert len(refused.value.error.message) < len(sent) + 100
 
 
-async def test_lists_come_in_pages_of_a_hundred_at_most(
-    client: Client, call: Callable[..., Any], service: Service, actor: Actor
-) -> None:
+async def test_lists_come_in_pages_of_a_hundred_at_most(client: Client, service: Service, actor: Actor) -> None:
     """History and versions, and the pages join without a gap."""
     for number in range(2, 122):
         await service.define_skill(SkillDefinition.parse({**SKILL, "prompt": f"Prompt {number}"}), actor)

@@ -179,12 +179,13 @@ async def test_none_that_a_writer_offers_is_served_without_being_promoted_by_a_c
     opted_in: bool,
 ) -> None:
     """Not even where each is far better than production, and the skill opted in to automatic promotion."""
-    payload = ""
-    writer = ScriptedModel(lambda _: f"{ON_TOPIC} {payload}", name="writer")
+    offered = [""]
+    writer = ScriptedModel(lambda _: f"{ON_TOPIC} {offered[-1]}", name="writer")
     settings = {"opt_in_auto_promote": opted_in, "allowed_decoding": ["free"]}
     async with open_service(database, gullible, writer=writer) as service:
         await service.define_skill(ticket_skill(examples=[], settings=settings), actor)
         for seed, payload in enumerate(payloads):
+            offered.append(payload)
             # Another seed each time: the writer's replies to one request are remembered.
             request = EvolveRequest(skill="tickets", strategy="opro", generations=1, budget_tokens=6_000, seed=seed)
             await service.evolve(request, actor, wait_seconds=60)

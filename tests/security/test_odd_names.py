@@ -100,7 +100,7 @@ async def test_every_tool_refuses_every_odd_name(
     assert around() == before
 
 
-@pytest.mark.parametrize("encode", [lambda name: quote(name, safe=""), lambda name: quote(name), str])
+@pytest.mark.parametrize("encode", [lambda name: quote(name, safe=""), quote, str])
 async def test_no_address_reaches_what_it_should_not(
     client: Client, around: Callable[[], Any], encode: Callable[[str], str]
 ) -> None:
