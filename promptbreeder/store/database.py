@@ -143,8 +143,6 @@ def connect(path: Path, *, read_only: bool = False) -> "Tables":
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA synchronous = FULL")
-        # Or REPLACE would take a row away without the trigger that forbids it.
-        connection.execute("PRAGMA recursive_triggers = ON")
         # What is deleted is overwritten: a deleted example must not be left in the file's free pages.
         connection.execute("PRAGMA secure_delete = ON")
         if read_only:
