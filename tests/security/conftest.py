@@ -75,6 +75,12 @@ def keep(service: Service) -> Callable[[Prompt], Any]:
 
 
 @pytest.fixture
+def mode() -> str:
+    """Return one way to connect: where the eras may differ, a test says so."""
+    return "auto"
+
+
+@pytest.fixture
 async def client(database: Path, open_service: Callable[..., Service], mode: str) -> AsyncIterator[Client]:
     """Return a client of a server over the ticket skill."""
     async with Client(PromptServer(open_service(database)), mode=mode, cache=None) as connected:

@@ -187,10 +187,10 @@ async def test_none_that_a_writer_offers_is_served_without_being_promoted_by_a_c
         for seed, payload in enumerate(payloads):
             offered.append(payload)
             # Another seed each time: the writer's replies to one request are remembered.
-            request = EvolveRequest(skill="tickets", strategy="opro", generations=1, budget_tokens=6_000, seed=seed)
+            request = EvolveRequest(skill="tickets", strategy="opro", generations=1, budget_tokens=4_000, seed=seed)
             await service.evolve(request, actor, wait_seconds=60)
         found = await service.versions("tickets")
-        assert sum(bool(view.flags) for view in found) > len(payloads) // 2
+        assert sum(bool(view.flags) for view in found) > len(payloads) // 3
         assert [line for line in await service.history("tickets") if line.kind == "promote"] == []
         assert (await service.prompt("tickets")).version == 1
 
