@@ -188,7 +188,11 @@ async def test_none_that_a_writer_offers_is_served_without_being_promoted_by_a_c
             offered.append(payload)
             # Another seed each time: the writer's replies to one request are remembered.
             request = EvolveRequest(skill="tickets", strategy="opro", generations=1, budget_tokens=4_000, seed=seed)
-            await service.evolve(request, actor, wait_seconds=60)
+            run = await service.evolve(request, actor, wait_seconds=60)
+            if seed == 0:
+                assert run.verdict is not None
+                assert "Flagged: instruction: an address (https://evil.example/more)." in run.verdict
+                assert "Promoting it asks for force" in run.verdict
         found = await service.versions("tickets")
         assert sum(bool(view.flags) for view in found) > len(payloads) // 3
         assert [line for line in await service.history("tickets") if line.kind == "promote"] == []
