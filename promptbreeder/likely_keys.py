@@ -5,6 +5,7 @@ what is taken away.
 """
 
 import re
+from typing import Any
 
 MASK = "[redacted]"
 _KEYS = re.compile(
@@ -29,3 +30,12 @@ def holds_key(text: str) -> bool:
 def masked(text: str) -> str:
     """Return `text` with `[redacted]` in the place of each likely key."""
     return _KEYS.sub(MASK, text)
+
+
+def masked_in(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    """Return a copy of `value` in which every text, names of fields apart, is masked."""
+    if isinstance(value, str):
+        return masked(value)
+    if isinstance(value, list):
+        return [masked_in(entry) for entry in value]
+    return {name: masked_in(entry) for name, entry in value.items()} if isinstance(value, dict) else value

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from promptbreeder.errors import Conflict, InvalidInput
-from promptbreeder.likely_keys import masked
+from promptbreeder.likely_keys import masked_in
 from promptbreeder.prompt import Prompt, content_hash
 from promptbreeder.requests import Actor, Bundle, BundledVersion, explain
 from promptbreeder.results import SkillReport
@@ -75,18 +75,10 @@ async def export_skill(bench: Workbench, name: str, *, redact: bool = False) -> 
 
 
 def _redacted(bundle: dict[str, Any]) -> dict[str, Any]:
-    left: dict[str, Any] = _masked(bundle)
+    left: dict[str, Any] = masked_in(bundle)
     for version in left["versions"]:
         version["content_hash"] = content_hash(version["prompt"])
     return left
-
-
-def _masked(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
-    if isinstance(value, str):
-        return masked(value)
-    if isinstance(value, list):
-        return [_masked(entry) for entry in value]
-    return {name: _masked(entry) for name, entry in value.items()} if isinstance(value, dict) else value
 
 
 async def import_bundle(bench: Workbench, data: Mapping[str, Any], actor: Actor) -> SkillReport:
