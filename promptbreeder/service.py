@@ -253,25 +253,27 @@ class Service:
         """Return one line a skill."""
         return await skills.list_skills(self._bench)
 
-    async def versions(self, skill: str) -> tuple[PromptView, ...]:
-        """Return all versions of a skill, oldest first."""
-        return await prompting.list_versions(self._bench, skill)
+    async def versions(self, skill: str, *, after: int = 0, limit: int | None = None) -> tuple[PromptView, ...]:
+        """Return the versions of a skill above `after`, oldest first; without `limit` all of them."""
+        return await prompting.list_versions(self._bench, skill, after, limit)
 
     async def runs(self, skill: str | None = None) -> tuple[RunReport, ...]:
         """Return runs, newest first."""
         return await reporting.recent(self._bench, skill)
 
-    async def export(self, skill: str) -> dict[str, object]:
-        """Return a skill as one JSON-able bundle."""
-        return await bundles.export_skill(self._bench, skill)
+    async def export(self, skill: str, *, redact: bool = False) -> dict[str, object]:
+        """Return a skill as one JSON-able bundle; `redact` leaves likely keys out."""
+        return await bundles.export_skill(self._bench, skill, redact=redact)
 
     async def import_bundle(self, bundle: Mapping[str, object], actor: Actor) -> SkillReport:
         """Bring a skill back from what `export` returned, verified; there must be none of that name."""
         return await bundles.import_bundle(self._bench, bundle, actor)
 
-    async def export_version(self, skill: str, form: exporting.Form, version: int | None = None) -> str:
+    async def export_version(
+        self, skill: str, form: exporting.Form, version: int | None = None, *, redact: bool = False
+    ) -> str:
         """Return a version (default: production) as a text that works without this program."""
-        return await exporting.export_version(self._bench, skill, form, version)
+        return await exporting.export_version(self._bench, skill, form, version, redact=redact)
 
     async def headroom(self, skill: str) -> Headroom:
         """Check whether evolving is worth it; measures."""

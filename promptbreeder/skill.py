@@ -172,6 +172,9 @@ class Skill(BaseModel):
                 "or digit, for example 'ticket-route'"
             )
             raise ValueError(message)
+        if not self.model.isprintable():
+            message = "the model's name holds line breaks or characters that cannot be seen"
+            raise ValueError(message)
         if any(not label.strip() or len(label) > MAX_LABEL_CHARACTERS for label in self.labels):
             message = f"a label is empty or longer than {MAX_LABEL_CHARACTERS} characters"
             raise ValueError(message)

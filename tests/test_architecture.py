@@ -26,6 +26,8 @@ ARROWS: dict[str, list[str]] = {
     "promptbreeder.text": [],
     "promptbreeder.prompt": ["promptbreeder.text", "pydantic"],
     "promptbreeder.skill": ["promptbreeder.text", "promptbreeder.prompt", "pydantic"],
+    "promptbreeder.suspicion": ["promptbreeder.text", "promptbreeder.prompt"],
+    "promptbreeder.likely_keys": [],
     "promptbreeder.requests": [*OUR_PURE, "pydantic"],
     "promptbreeder.results": ["pydantic"],
     "promptbreeder.datasets": [*OUR_PURE, "pydantic"],
@@ -66,6 +68,8 @@ ARROWS: dict[str, list[str]] = {
     "promptbreeder.store": [*OUR_PURE, "promptbreeder.results", "anyio", "sqlite3", "sqlite_utils"],
     "promptbreeder.usecases": [
         *OUR_PURE,
+        "promptbreeder.suspicion",
+        "promptbreeder.likely_keys",
         "promptbreeder.requests",
         "promptbreeder.results",
         "promptbreeder.evolution",

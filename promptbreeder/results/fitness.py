@@ -92,6 +92,8 @@ class VersionFitness(Result):
     """The same in fields; null for the version in production."""
     inherited: str = ""
     """What the run that made it had taken over from other skills, and what that brought."""
+    flags: tuple[str, ...] = ()
+    """What in its text could be meant for an assistant that reads it; promote then asks for force."""
     drift: Drift | None = None
     """What live outcomes say; of the version in production only."""
     headroom: str | None = None
@@ -99,7 +101,11 @@ class VersionFitness(Result):
 
     def __str__(self) -> str:
         state = "production" if self.production else "not in production"
-        lines = [f"'{self.skill}' version {self.version} ({state}, {self.decoding} decoding): {self.verdict}"]
+        flagged = f"Flagged, so promote asks for force; read its text first: {'; '.join(self.flags)}"
+        lines = [
+            f"'{self.skill}' version {self.version} ({state}, {self.decoding} decoding): {self.verdict}",
+            *([flagged] if self.flags else []),
+        ]
         if self.gate is not None:
             lines.append(f"Gate accuracy {self.gate}")
         if self.production_gate is not None and not self.production:

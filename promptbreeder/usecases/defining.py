@@ -1,19 +1,21 @@
 """Define skills and extend them."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from promptbreeder.errors import Conflict, InvalidInput, NotFound
 from promptbreeder.evaluation.metrics import objection_to
+from promptbreeder.likely_keys import holds_key
 from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.requests import Actor, SkillDefinition, explain
 from promptbreeder.results import SkillReport, SplitCounts
 from promptbreeder.skill import MIN_GATE_EXAMPLES, MIN_SEARCH_EXAMPLES, Example, Settings, Skill
 from promptbreeder.store import events, examples, runs, skills, versions
 from promptbreeder.store.tables import Tables
+from promptbreeder.suspicion import flags_of, told
 from promptbreeder.text import shortened
 from promptbreeder.usecases.workbench import Workbench
 
@@ -130,7 +132,11 @@ def _stored(db: Tables, known: Skill | None, skill: Skill, given: _Given) -> Ski
         duplicates=added.duplicates,
         contradictions=len(added.contradictions),
         examples=counts,
-        warnings=(*_warnings(skill, counts, added), *_too_late(db, known, skill)),
+        warnings=(
+            *_warnings(skill, counts, added),
+            *_too_late(db, known, skill),
+            *_suspicions(db, skill.name, numbers if given.prompts else (), given.examples),
+        ),
         next_step=_next_step(skill, counts, numbers, production),
     )
 
@@ -248,6 +254,18 @@ def _too_late(db: Tables, known: Skill | None, skill: Skill) -> tuple[str, ...]:
     if known is None or skill.inherit_from == known.inherit_from or not runs.has_finished(db, skill.name):
         return ()
     return ("inherit_from changes nothing any more: it is for the first run, and one has finished",)
+
+
+def _suspicions(db: Tables, skill: str, numbers: Sequence[int], given: Sequence[Example]) -> Iterator[str]:
+    for number in dict.fromkeys(numbers):
+        if flagged := told(flags_of(versions.get(db, skill, number).prompt)):
+            yield f"version {number}: {flagged} Promoting it asks for force"
+    keys = sum(holds_key(f"{example.input}\n{example.expected}") for example in given)
+    if keys:
+        yield (
+            f"examples that seem to hold a key or token: {keys}. Examples may be shown in prompts and are exported; "
+            "`promptbreeder-mcp examples` finds and deletes them, `export --redact` leaves such keys out"
+        )
 
 
 def _next_step(skill: Skill, counts: SplitCounts, numbers: Sequence[int], production: int) -> str:

@@ -23,6 +23,7 @@ from promptbreeder.store import duels, evaluations, examples, runs, skills, vers
 from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
+from promptbreeder.suspicion import flags_of
 from promptbreeder.usecases.ab_tests import vote_test
 from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation
 from promptbreeder.usecases.reporting import inherited_of, search_score_of
@@ -125,6 +126,7 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
         gate=None,
         verdict="In production." if judged is None else judged.found.sentence,
         evidence=None if judged is None else judged.evidence,
+        flags=tuple(map(str, flags_of(version.prompt))),
     )
     if skill.metric == "preference":
         said = f"Judged by votes alone. {known.verdict}"

@@ -16,6 +16,7 @@ from promptbreeder.runs.plan import Plan
 from promptbreeder.store import runs, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
+from promptbreeder.suspicion import flags_of, told
 from promptbreeder.usecases.learning import offered
 from promptbreeder.usecases.workbench import Workbench
 
@@ -228,7 +229,9 @@ def verdict_of(plan: Plan, outcome: Outcome | None, version: int | None) -> str:
     facts = f"gate accuracy {before} -> {after}; {compared.better} better, {compared.worse} worse"
     if version is None:
         return f"No improvement found: the best candidate ({search}) did not hold on the gate split: {facts}."
-    return f"Version {version} is better: {facts}. {_ended(outcome)}"
+    flagged = told(flags_of(outcome.winner))
+    asks = f" {flagged} Promoting it asks for force." if flagged else ""
+    return f"Version {version} is better: {facts}. {_ended(outcome)}{asks}"
 
 
 def _ended(outcome: Outcome) -> str:
