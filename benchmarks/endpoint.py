@@ -126,6 +126,8 @@ class Endpoint:
             elif len(block) < BLOCK_SIZE and most < self._left() and _together(block, each):
                 # There are never more tokens than bytes: what comes after this one will still be within the budget.
                 most += len(each.text) + each.asked.sampling.max_tokens
+                if block and self._models[each.request.model].limits.shares_prefix:
+                    most -= _common(each.text, block[0].text)
                 block.append(each)
             else:
                 later.append(each)
