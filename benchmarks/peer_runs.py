@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-from chats import PLACE, Chat, choose  # these beside this file
+from chat_api import MOST_TOKENS  # these beside this file
+from chats import PLACE, Chat, choose
 from endpoint import Endpoint, serving
 from laboratory import Laboratory
 from rows import OWN, Result, Row, costs
@@ -26,8 +27,6 @@ from promptbreeder.prompt import Decoding, Message
 from promptbreeder.skill import Example
 
 FOLDER = Path(__file__).parent / "peers"
-WRITER_TOKENS = 256
-"""Longest text that a peer may ask the writer for."""
 LAST_WORDS = 300
 """Characters of a failed script's output that are kept in its row."""
 
@@ -114,7 +113,7 @@ class Peer:
             "seed_prompt": lab.task.seed_prompt.instruction,
             "skill": lab.skill.model_dump(mode="json"),
             "answer_tokens": lab.skill.answer_tokens,
-            "writer_tokens": WRITER_TOKENS,
+            "writer_tokens": MOST_TOKENS,
             "train": _plain(lab.task.train),
             "development": _plain(lab.task.development),
             "place": PLACE,
