@@ -194,7 +194,7 @@ async def serving(models: Mapping[str, Model], *, budget: int | None = None, see
 
             def do_GET(self) -> None:
                 if self.path == "/v1/budget":
-                    self._send((OK, {"exhausted": endpoint.exhausted, "tokens": endpoint.total.tokens}))
+                    self._send((OK, {"budget": budget, "used": endpoint.total.tokens}))
                     return
                 self._send((OK, {"object": "list", "data": [{"id": name, "object": "model"} for name in models]}))
 

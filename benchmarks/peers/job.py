@@ -58,10 +58,15 @@ class Job:
         """The scorer that all share."""
         return metric_of(Skill.model_validate(self.skill))
 
+    def used(self) -> float:
+        """Ask the endpoint which share of the budget is used."""
+        with urllib.request.urlopen(f"{self.url}/budget") as response:  # noqa: S310 - our own loopback address
+            told = json.load(response)
+        return float(told["used"] / told["budget"])
+
     def exhausted(self) -> bool:
         """Ask the endpoint whether the budget is used."""
-        with urllib.request.urlopen(f"{self.url}/budget") as response:  # noqa: S310 - our own loopback address
-            return bool(json.load(response)["exhausted"])
+        return self.used() >= 1
 
 
 def found(

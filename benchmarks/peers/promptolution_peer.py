@@ -1,6 +1,8 @@
-"""promptolution: EvoPromptGA, EvoPromptDE, OPRO and CAPO, with the library's own parameters.
+"""promptolution: EvoPromptGA, EvoPromptDE, OPRO and CAPO, with the parameters of the library's own experiments.
 
 EvoPrompt and CAPO want a population: the seed prompt and nine variations of it that the library asks the writer for.
+Steps measure on a block of 30 development lines, as the library's configuration has it; when most of the budget is
+used, the last population is measured on all development lines, best first, while the rest lasts.
 """
 
 import random
@@ -10,12 +12,14 @@ import numpy as np
 import pandas as pd
 from job import AT_ONCE, KEY, Job, found, main
 from promptolution.llms import APILLM
+from promptolution.optimizers.base_optimizer import BaseOptimizer
 from promptolution.optimizers.capo import CAPO
 from promptolution.optimizers.evoprompt_de import EvoPromptDE
 from promptolution.optimizers.evoprompt_ga import EvoPromptGA
 from promptolution.optimizers.opro import OPRO
 from promptolution.predictors.base_predictor import BasePredictor
 from promptolution.tasks.reward_tasks import RewardTask
+from promptolution.utils.callbacks import BaseCallback
 from promptolution.utils.prompt import Prompt
 from promptolution.utils.prompt_creation import create_prompt_variation
 from promptolution.utils.templates import DEFAULT_SYS_PROMPT
@@ -23,7 +27,9 @@ from promptolution.utils.templates import DEFAULT_SYS_PROMPT
 OPTIMIZERS = {"EvoPromptGA": EvoPromptGA, "EvoPromptDE": EvoPromptDE, "OPRO": OPRO, "CAPO": CAPO}
 POPULATION = 10
 BLOCK = 30
-"""Lines of one block of CAPO's race (the library's default)."""
+"""Lines of a block (the library's default)."""
+SEARCH_SHARE = 0.7
+"""Of the budget: no step is begun when it is used."""
 STEPS = 1_000
 """More than any budget allows."""
 
@@ -41,6 +47,19 @@ class Scored(BasePredictor):
 
     def _extract_preds(self, preds: list[str]) -> list[str]:
         return [self._metric(reply, "").answer for reply in preds]
+
+
+class Enough(BaseCallback):
+    """Ends the search while there is something left to choose with."""
+
+    def __init__(self, job: Job) -> None:
+        super().__init__()
+        self._job = job
+
+    def on_step_end(self, optimizer: BaseOptimizer) -> bool:
+        """Tell whether to go on."""
+        del optimizer
+        return self._job.used() < SEARCH_SHARE
 
 
 def _llm(job: Job, model: str, tokens: int, temperature: float) -> APILLM:
@@ -76,36 +95,59 @@ def search(job: Job) -> dict[str, Any]:
         reward_columns=["y"],
         task_description=job.seed_prompt,
         n_subsamples=BLOCK,
-        eval_strategy="sequential_block" if job.method == "CAPO" else "full",
+        eval_strategy="sequential_block",
         seed=job.seed,
     )
-    best = Prompt(job.seed_prompt)
+    predictor = Scored(executor, job)
+    best = [Prompt(job.seed_prompt)]
     try:
         population = [job.seed_prompt]
         if job.method != "OPRO":
             population += create_prompt_variation([job.seed_prompt] * (POPULATION - 1), writer)
         more = {"df_few_shots": _table(job.train)} if job.method == "CAPO" else {}
         optimizer = OPTIMIZERS[job.method](
-            predictor=Scored(executor, job), task=task, meta_llm=writer, initial_prompts=population, **more
+            predictor=predictor,
+            task=task,
+            meta_llm=writer,
+            initial_prompts=population,
+            callbacks=[Enough(job)],
+            **more,
         )
         optimizer.optimize(n_steps=STEPS)
-        pairs = zip(optimizer.prompts, optimizer.scores, strict=False)
-        best = max(pairs, key=lambda pair: np.nan_to_num(pair[1], nan=-1.0), default=(best, 0.0))[0]
+        # None where the budget ended CAPO before its first race.
+        scores = np.nan_to_num(np.asarray(optimizer.scores, dtype=float), nan=-1.0)
+        pairs = sorted(zip(optimizer.prompts, scores, strict=False), key=lambda pair: -pair[1])
+        best = [prompt for prompt, _ in pairs] or best
     except RuntimeError as error:
         # Before the first step it does not catch what the endpoint refuses: then the seed prompt is all there is.
         if not job.exhausted():
             raise
         print(f"the budget did not last to the first step: {error}")
+    chosen = _chosen(job, task, predictor, best)
     return found(
         "promptolution",
-        instruction=best.instruction,
-        demonstrations=len(best.few_shots),
+        instruction=chosen.instruction,
+        demonstrations=len(chosen.few_shots),
         messages=[
             {"role": "system", "content": DEFAULT_SYS_PROMPT},
-            {"role": "user", "content": f"{best}\n{job.place}"},
+            {"role": "user", "content": f"{chosen}\n{job.place}"},
         ],
-        state={"instruction": best.instruction, "few_shots": best.few_shots},
+        state={"instruction": chosen.instruction, "few_shots": chosen.few_shots},
     )
+
+
+def _chosen(job: Job, task: RewardTask, predictor: Scored, best: list[Prompt]) -> Prompt:
+    """Return the best on all development lines among those that could still be measured on them, best first."""
+    measured: list[tuple[float, Prompt]] = []
+    try:
+        for prompt in dict.fromkeys(best):
+            score = task.evaluate(prompt, predictor, eval_strategy="full").agg_scores[0]
+            measured.append((float(score), prompt))  # noqa: PERF401 - what was measured before an error counts
+    except RuntimeError as error:
+        if not job.exhausted():
+            raise
+        print(f"the budget ended the choice: {error}")
+    return max(measured, key=lambda pair: pair[0])[1] if measured else best[0]
 
 
 def answer(job: Job) -> list[str]:
