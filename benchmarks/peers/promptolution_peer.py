@@ -142,7 +142,7 @@ def _chosen(job: Job, task: RewardTask, predictor: Scored, best: list[Prompt]) -
     try:
         for prompt in dict.fromkeys(best):
             score = task.evaluate(prompt, predictor, eval_strategy="full").agg_scores[0]
-            measured.append((float(score), prompt))  # noqa: PERF401 - what was measured before an error counts
+            measured.append((float(score), prompt))
     except RuntimeError as error:
         if not job.exhausted():
             raise
