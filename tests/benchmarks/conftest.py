@@ -1,4 +1,4 @@
-"""Benchmarks as modules, for what is quicker to see from inside."""
+"""The benchmarks are scripts beside each other, not a package: their folder is put on the path."""
 
 import importlib.util
 import sys
@@ -9,6 +9,11 @@ from types import ModuleType
 import pytest
 
 FOLDER = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture(autouse=True)
+def _benchmarks_on_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(FOLDER)
 
 
 @pytest.fixture
