@@ -78,6 +78,8 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
         re.compile(r"(?:\\x1b|\\033|\\u001b|\\e)\[|\[\d{1,3}(?:;\d{1,3}){0,4}[mjkh]"),
     ),
 )
+_COMMON_IN_INPUTS = frozenset({"an address", "a command", "markup that a client may act on", "encoded text"})
+"""What the user's own texts may well hold: in the input of a demonstration it is no reason to ask for force."""
 _ENCODED = re.compile(r"[A-Za-z0-9+/=]{40,}")
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -95,8 +97,10 @@ class Flag(NamedTuple):
 
 
 def flags_of(prompt: Prompt) -> tuple[Flag, ...]:
-    """Return what is suspicious in everything that a prompt shows: at most one flag of each kind for each text."""
-    return tuple(Flag(place, what, found) for place, text in _texts(prompt) for what, found in _found(text))
+    """Return what is suspicious in all that a prompt shows: at most one flag of each kind for each text."""
+    written = [Flag(place, what, found) for place, text in _written(prompt) for what, found in _found(text)]
+    shown = [Flag(place, what, found) for place, text in _shown(prompt) for what, found in _found(text)]
+    return (*written, *(flag for flag in shown if flag.what not in _COMMON_IN_INPUTS))
 
 
 def told(flags: Iterable[Flag]) -> str:
@@ -106,12 +110,18 @@ def told(flags: Iterable[Flag]) -> str:
     return f"Flagged: {'; '.join(shown[:_TOLD])}{more}." if shown else ""
 
 
-def _texts(prompt: Prompt) -> Iterator[tuple[str, str]]:
+def _written(prompt: Prompt) -> Iterator[tuple[str, str]]:
     yield "instruction", prompt.instruction
     yield "second instruction", prompt.second_instruction
     for number, shot in enumerate(prompt.demonstrations, 1):
-        yield f"demonstration {number}", f"{shot.input}\n{shot.output}"
+        yield f"answer of demonstration {number}", shot.output
     yield "field names", f"{prompt.format.input_name}\n{prompt.format.output_name}"
+
+
+def _shown(prompt: Prompt) -> Iterator[tuple[str, str]]:
+    """Inputs of demonstrations: the user's examples, word for word."""
+    for number, shot in enumerate(prompt.demonstrations, 1):
+        yield f"input of demonstration {number}", shot.input
 
 
 def _found(text: str) -> Iterator[tuple[str, str]]:
