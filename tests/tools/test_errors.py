@@ -46,7 +46,7 @@ MISTAKES = [
     ("evolve_prompt", {"skill": "tickets", "strategy": "luck"}, "take one of auto, promptbreeder"),
     ("evolve_prompt", {"skill": "tickets", "seed_with": "luck"}, "take one of auto, promptbreeder"),
     ("evolve_prompt", {"skill": "tickets", "strategy": "opro", "population": 5}, "leave population out"),
-    ("evolve_prompt", {"skill": "tickets", "profile": "huge"}, "take one of smollm2, paper, paper-small"),
+    ("evolve_prompt", {"skill": "tickets", "profile": "huge"}, "auto has no profile 'huge'; take one of smollm2"),
     ("evolve_prompt", {"skill": "tickets", "run_id": "r-0"}, "no run 'r-0'"),
     ("get_run", {"run_id": "r-0"}, "no run 'r-0'"),
     ("get_run", {"run_id": "r-0", "wait_seconds": 10**6}, "wait_seconds: Input should be less than or equal to 600"),
