@@ -27,7 +27,7 @@ GATE_SHARE = 0.45
 """Of the budget, at most: kept for the gate."""
 GATE_MARGIN = 1.25
 """A winner with demonstrations costs more than the incumbent, and the last block's worst case must still fit."""
-FINALISTS = 4
+FINALISTS = 3
 
 
 @dataclass(frozen=True, slots=True)
