@@ -1,12 +1,13 @@
-"""One task on one model: search for a prompt within a budget on train and development lines, then test it once.
+"""One task on one model: search for a prompt within a budget on train and development lines, then judge it once.
 
 The search is the product's own driver without its gate: nothing of a test line can reach it. Accuracy alone counts as
 fitness, for all alike.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from random import Random
 from typing import Self
 
@@ -25,10 +26,13 @@ from promptbreeder.runs.answering import Answering, Material
 from promptbreeder.runs.driver import Driver, Progress
 from promptbreeder.runs.ledger import Ledger
 from promptbreeder.runs.plan import BLOCK_SIZE, in_blocks
+from promptbreeder.skill import Example
 
 Begin = Callable[[SearchTask, Random], Strategy]
 Scores = tuple[float, ...]
-"""Correctness of each test line."""
+"""Correctness of each line."""
+PromptFor = Callable[[str], Prompt]
+"""From an input to the prompt that it is answered under."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,33 +40,36 @@ class Found:
     """What a search ended in, and what it cost."""
 
     prompt: Prompt
-    search_acc: float | None
     usage: Usage
     seconds: float
 
 
 class Laboratory:
-    """A task, an executor and a writer."""
+    """A task, an executor and a writer, a budget, and the lines on which what is found is judged."""
 
-    def __init__(self, task: Task, executor: Model, writer: Model, budget: int) -> None:
-        """Work with open models."""
+    def __init__(self, task: Task, executor: Model, writer: Model, budget: int, *, final: bool) -> None:
+        """Work with open models. Only where it is `final` is a test line read; else the development lines judge."""
         self.task = task
         self.budget = budget
+        self.peers_python: Path | None = None
+        """Interpreter of the environment in which other libraries are installed."""
+        self.judged = task.test if final else task.development
+        self.executor, self.writer = executor, writer
         self.decodings = task.skill.decodings if executor.limits.choose else (Decoding.FREE,)
         self.skill = task.skill.model_copy(
             update={"settings": task.skill.settings.model_copy(update={"allowed_decoding": self.decodings})}
         )
-        self._executor, self._writer = executor, writer
         self._metric = metric_of(self.skill)
         self._search = in_blocks(task.development)
-        self._evaluator = self._evaluating(CachedModel(executor, Replies()))
+        self.cached = CachedModel(executor, Replies())
+        self._evaluator = self._evaluating(self.cached)
 
     @classmethod
-    async def opened(cls, task: Task, executor: Model, writer: Model, budget: int) -> Self:
+    async def opened(cls, task: Task, executor: Model, writer: Model, budget: int, *, final: bool) -> Self:
         """Return a laboratory whose models are open."""
         await executor.open()
         await writer.open()
-        return cls(task, executor, writer, budget)
+        return cls(task, executor, writer, budget, final=final)
 
     async def search(self, begin: Begin, seed: int, seeds: tuple[Prompt, ...] = ()) -> Found:
         """Let a strategy search within the budget; it begins with `seeds`, or else with the task's seed prompt.
@@ -77,17 +84,17 @@ class Laboratory:
             self.task.development,
             seed=seed,
             token_limit=self.budget,
-            fingerprints=(self._executor.fingerprint, self._writer.fingerprint),
-            rates=await self._executor.rates(),
+            fingerprints=(self.executor.fingerprint, self.writer.fingerprint),
+            rates=await self.executor.rates(),
         )
         ledger, meter = Ledger(plan, len(self._search)), Meter()
-        cached = CachedModel(self._executor, Replies())
+        cached = CachedModel(self.executor, Replies())
         began = time.monotonic()
         driver = Driver(
             plan,
             answering=Answering(
                 evaluator=self._evaluating(cached),
-                writer=cached if self._writer is self._executor else CachedModel(self._writer, Replies()),
+                writer=cached if self.writer is self.executor else CachedModel(self.writer, Replies()),
                 metric=self._metric,
                 material=Material(train=self.task.train, search=self._search, gate=()),
                 ledger=ledger,
@@ -102,7 +109,6 @@ class Laboratory:
         outcome = await driver.run(begin(self.known(seeds), Random(seed)))
         return Found(
             prompt=outcome.winner or seeds[0],
-            search_acc=outcome.score.accuracy if outcome.score else None,
             usage=meter.used,
             seconds=time.monotonic() - began,
         )
@@ -119,31 +125,24 @@ class Laboratory:
             block_size=BLOCK_SIZE,
         )
 
-    async def tested(self, prompt: Prompt) -> dict[Decoding, Scores]:
-        """Return the scores of `prompt` on the test lines, under each way of decoding (calibrated on other inputs)."""
-        found: dict[Decoding, Scores] = {}
-        for decoding in self.decodings:
-            version = prompt.but(decoding=decoding)
-            prior = await self._evaluator.prior(version, Meter()) if decoding is Decoding.CALIBRATED else None
-            scores: list[float] = []
-            for block in in_blocks(self.task.test):
-                answers = await self._evaluator.answer(version, [e.input for e in block], Meter(), prior=prior)
-                scores += [self.score(a.text, e.expected or "") for a, e in zip(answers, block, strict=True)]
-            found[decoding] = tuple(scores)
-        return found
+    async def scores(self, prompt: Prompt, lines: Sequence[Example]) -> Scores:
+        """Return the scores of `prompt` on `lines`; calibration takes the development inputs."""
+        prior = await self._evaluator.prior(prompt, Meter()) if prompt.decoding is Decoding.CALIBRATED else None
+        answers: list[str] = []
+        for block in in_blocks(lines):
+            answered = await self._evaluator.answer(prompt, [e.input for e in block], Meter(), prior=prior)
+            answers += [answer.text for answer in answered]
+        return self.score(answers, lines)
 
-    async def tested_each(self, prompt_for: Callable[[str], Prompt]) -> dict[Decoding, Scores]:
+    async def scores_of_each(self, prompt_for: PromptFor, decoding: Decoding, lines: Sequence[Example]) -> Scores:
         """Return the same where every input has a prompt of its own."""
-        found: dict[Decoding, Scores] = {}
-        for decoding in self.decodings:
-            prior = await self._prior_of_each(prompt_for) if decoding is Decoding.CALIBRATED else None
-            scores = []
-            for example in self.task.test:
-                prompt = prompt_for(example.input).but(decoding=decoding)
-                (answer,) = await self._evaluator.answer(prompt, [example.input], Meter(), prior=prior)
-                scores.append(self.score(answer.text, example.expected or ""))
-            found[decoding] = tuple(scores)
-        return found
+        prior = await self._prior_of_each(prompt_for) if decoding is Decoding.CALIBRATED else None
+        answers: list[str] = []
+        for example in lines:
+            prompt = prompt_for(example.input).but(decoding=decoding)
+            (answer,) = await self._evaluator.answer(prompt, [example.input], Meter(), prior=prior)
+            answers.append(answer.text)
+        return self.score(answers, lines)
 
     def _evaluating(self, model: CachedModel) -> Evaluator:
         return Evaluator(
@@ -161,9 +160,9 @@ class Laboratory:
             columns += [answer.logprobs] if answer.logprobs else []
         return tuple(sum(column) / len(column) for column in zip(*columns, strict=True))
 
-    def score(self, answer: str, expected: str) -> float:
-        """Judge one answer, as the search does."""
-        return self._metric(answer, expected).score
+    def score(self, answers: Sequence[str], lines: Sequence[Example]) -> Scores:
+        """Judge answers, as the search does."""
+        return tuple(self._metric(a, e.expected or "").score for a, e in zip(answers, lines, strict=True))
 
 
 async def _silent(_: Progress) -> None:

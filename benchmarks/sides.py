@@ -12,6 +12,7 @@ from typing import Any
 from promptbreeder.models import chatml, embedded, weights
 from promptbreeder.models.base import Choose
 from promptbreeder.models.embedded import EmbeddedModel
+from promptbreeder.models.engine import Threads
 
 Seconds = Callable[[int], float]
 """Does block n, and tells how many seconds count."""
@@ -97,7 +98,7 @@ class _Bare:
 
     def __init__(self, decoder: Any, path: Any) -> None:  # noqa: ANN401 - a module
         self._module = decoder
-        self._live = decoder.Decoder(path, threads=embedded._cores())
+        self._live = decoder.Decoder(path, Threads(embedded._cores(), embedded._cores()))
         self._lib = self._live._lib
 
     def prepared(self, asked: Sequence[tuple[str, tuple[Any, ...]]]) -> list[tuple[str, Any]]:
@@ -155,7 +156,9 @@ class PortableSides:
     def load_rivals(self) -> None:
         """Start a second server with the file as shipped."""
         portable: Any = importlib.import_module("promptbreeder.models.portable")
-        self._other = portable.PortableEngine(weights.find("", self._model._folder), threads=embedded._cores())
+        self._other = portable.PortableEngine(
+            weights.find("", self._model._folder), Threads(embedded._cores(), embedded._cores())
+        )
         live = self._other._loopback
         self._shipped = _Server(live._host, live._port, live._headers)
         self._alone = [

@@ -70,6 +70,8 @@ class SkillDefinition(_Request):
     """Decides which example falls into which split; default: random for a new skill. Given, the split is repeatable."""
     settings: Settings | None = None
     """Default: those of the skill, or the defaults for a new one."""
+    inherit_from: Annotated[Scrubbed, Field(max_length=64)] | None = None
+    """Another skill: what can be carried over of its production prompt is tried first in the first run."""
 
 
 class EvolveRequest(_Request):

@@ -23,6 +23,7 @@ from promptbreeder.results import (
     Moved,
     OutcomeReport,
     PastProduction,
+    PatternLine,
     PromptView,
     Restored,
     Row,
@@ -34,6 +35,7 @@ from promptbreeder.results import (
 from promptbreeder.runs.engine import Engine
 from promptbreeder.skill import Example, Skill
 from promptbreeder.usecases import (
+    briefing,
     bundles,
     deciding,
     defining,
@@ -51,7 +53,9 @@ from promptbreeder.usecases import (
     prompting,
     reporting,
     running,
+    scouting,
     skills,
+    teaching,
     timeline,
 )
 from promptbreeder.usecases.desk import StoreDesk
@@ -154,10 +158,11 @@ class Service:
         return await evolving.report(self._bench, self.engine, run_id, wait_seconds, on_progress, take_over=True)
 
     async def get_run(
-        self, run_id: str, *, wait_seconds: float = 0, on_progress: OnProgress | None = None
+        self, run_id: str, *, wait_seconds: float = 0, on_progress: OnProgress | None = None, brief: bool = False
     ) -> RunReport:
-        """Return the state of a run, after waiting up to `wait_seconds` for its end."""
-        return await evolving.report(self._bench, self.engine, run_id, wait_seconds, on_progress)
+        """Return the state of a run, after waiting up to `wait_seconds` for its end; with its brief if asked for."""
+        found = await evolving.report(self._bench, self.engine, run_id, wait_seconds, on_progress)
+        return found.model_copy(update={"brief": await briefing.brief(self._bench, run_id)}) if brief else found
 
     async def cancel_run(self, run_id: str, actor: Actor) -> RunReport:
         """Stop a run, in whichever process it is."""
@@ -204,9 +209,10 @@ class Service:
         """Return how the skills stand and what the monitor last said; measures and does nothing."""
         return await monitoring.last_looks(self._bench)
 
-    async def fitness(self, skill: str | None = None, version: int | None = None) -> Fitness:
-        """Return one line a skill, or all that is known of a version."""
-        return await drifting.with_drift(self._bench, await judging.get_fitness(self._bench, skill, version))
+    async def fitness(self, skill: str | None = None, version: int | None = None, *, headroom: bool = False) -> Fitness:
+        """Return one line a skill, or all that is known of a version; with `headroom`, check production's anew."""
+        found = await drifting.with_drift(self._bench, await judging.get_fitness(self._bench, skill, version))
+        return await scouting.with_headroom(self._bench, found, check=headroom)
 
     async def prompt(
         self, skill: str, version: int | None = None, text: str | None = None, *, offering: bool = False
@@ -247,29 +253,31 @@ class Service:
         """Return one line a skill."""
         return await skills.list_skills(self._bench)
 
-    async def versions(self, skill: str) -> tuple[PromptView, ...]:
-        """Return all versions of a skill, oldest first."""
-        return await prompting.list_versions(self._bench, skill)
+    async def versions(self, skill: str, *, after: int = 0, limit: int | None = None) -> tuple[PromptView, ...]:
+        """Return the versions of a skill above `after`, oldest first; without `limit` all of them."""
+        return await prompting.list_versions(self._bench, skill, after, limit)
 
     async def runs(self, skill: str | None = None) -> tuple[RunReport, ...]:
         """Return runs, newest first."""
         return await reporting.recent(self._bench, skill)
 
-    async def export(self, skill: str) -> dict[str, object]:
-        """Return a skill as one JSON-able bundle."""
-        return await bundles.export_skill(self._bench, skill)
+    async def export(self, skill: str, *, redact: bool = False) -> dict[str, object]:
+        """Return a skill as one JSON-able bundle; `redact` leaves likely keys out."""
+        return await bundles.export_skill(self._bench, skill, redact=redact)
 
     async def import_bundle(self, bundle: Mapping[str, object], actor: Actor) -> SkillReport:
         """Bring a skill back from what `export` returned, verified; there must be none of that name."""
         return await bundles.import_bundle(self._bench, bundle, actor)
 
-    async def export_version(self, skill: str, form: exporting.Form, version: int | None = None) -> str:
+    async def export_version(
+        self, skill: str, form: exporting.Form, version: int | None = None, *, redact: bool = False
+    ) -> str:
         """Return a version (default: production) as a text that works without this program."""
-        return await exporting.export_version(self._bench, skill, form, version)
+        return await exporting.export_version(self._bench, skill, form, version, redact=redact)
 
     async def headroom(self, skill: str) -> Headroom:
-        """Measure what there is to gain."""
-        return await measuring.headroom(self._bench, skill)
+        """Check whether evolving is worth it; measures."""
+        return await scouting.check_headroom(self._bench, skill)
 
     async def table(self, skill: str, version: int) -> tuple[Row, ...]:
         """Return what a version brought, on the gate split."""
@@ -278,6 +286,10 @@ class Service:
     async def lineage(self, run_id: str) -> tuple[str, ...]:
         """Return how a run's winner came about, oldest ancestor first."""
         return await reporting.lineage(self._bench, run_id)
+
+    async def patterns(self) -> tuple[PatternLine, ...]:
+        """Return the library of patterns with their records."""
+        return await teaching.list_patterns(self._bench)
 
     async def fingerprint(self, skill: str) -> str:
         """Return the fingerprint of the skill's model, loading it if need be."""

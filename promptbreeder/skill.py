@@ -161,6 +161,8 @@ class Skill(BaseModel):
     """The executor that the skill is bound to, as its backend names it."""
     salt: str
     """Random, drawn at creation: decides the splits."""
+    inherit_from: str | None = None
+    """Another skill, whose production prompt the first run begins with as far as it can be carried over."""
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -169,6 +171,9 @@ class Skill(BaseModel):
                 f"{scrub(self.name)[:80]!r} is not a skill name; use 1-64 of a-z, 0-9 and '-', beginning with a letter "
                 "or digit, for example 'ticket-route'"
             )
+            raise ValueError(message)
+        if not self.model.isprintable():
+            message = "the model's name holds line breaks or characters that cannot be seen"
             raise ValueError(message)
         if any(not label.strip() or len(label) > MAX_LABEL_CHARACTERS for label in self.labels):
             message = f"a label is empty or longer than {MAX_LABEL_CHARACTERS} characters"
@@ -195,6 +200,13 @@ class Skill(BaseModel):
     def answer_tokens(self) -> int:
         """Longest free answer, in tokens; what has not named a label by then will not."""
         return self.settings.max_answer_tokens or (LABEL_TOKENS if self.labels else TEXT_TOKENS)
+
+    @property
+    def family(self) -> str:
+        """The model's family, whatever its size and backend: what is learnt on one member is tried on the others."""
+        name = self.model.lower().removeprefix("ollama:").removeprefix("embedded:").rpartition("/")[2]
+        found = re.match(r"[a-z]+[0-9.]*[0-9]|[a-z]+", name)
+        return found.group() if found else name
 
     @property
     def judged(self) -> str:

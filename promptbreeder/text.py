@@ -9,6 +9,15 @@ import unicodedata
 
 CONTROL_TOKENS = re.compile(r"<\|[A-Za-z0-9_]{1,40}\|>|</?s>|<(?:start|end)_of_turn>")
 _KEPT_CONTROLS = "\n\t"
+_IGNORABLE = (
+    *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
+    *range(0x180B, 0x1810),
+    *range(0xFE00, 0xFE10),
+    *range(0xE0000, 0xE1000),
+)
+"""Invisible by Unicode's Default_Ignorable_Code_Point, and the empty Braille cell, beside all of categories C and Z."""
+_INVISIBLE = frozenset(map(chr, _IGNORABLE))
+_HIDING = frozenset({"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"})
 
 
 def scrub(text: str) -> str:
@@ -29,6 +38,21 @@ def defuse(text: str) -> str:
     while (shorter := CONTROL_TOKENS.sub("", text)) != text:
         text = shorter
     return text
+
+
+def is_invisible(character: str) -> bool:
+    """Tell whether a character cannot be seen, or turns what is seen around; white space can be seen."""
+    if character in "\n\t":
+        return False
+    return character in _INVISIBLE or unicodedata.category(character) in _HIDING
+
+
+def visible(text: str) -> str:
+    """Return `text` without the characters that cannot be seen; what only breaks lines becomes a line break."""
+    if text.isascii() and text.isprintable():
+        return text
+    text = text.replace("\u2028", "\n").replace("\u2029", "\n")
+    return "".join(character for character in text if not is_invisible(character))
 
 
 def normalise(text: str) -> str:

@@ -1,5 +1,6 @@
 """What tests of the whole service share: a ticket skill in a file of its own, and services over it."""
 
+import json
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -136,6 +137,21 @@ def ticket_skill() -> Callable[..., SkillDefinition]:
         return SkillDefinition.parse({name: value for name, value in fields.items() if value is not None})
 
     return make
+
+
+@pytest.fixture
+def little_evidence(ticket_skill: Callable[..., SkillDefinition], tmp_path: Path) -> Path:
+    """Return the file of a skill whose gate cannot decide alone.
+
+    Production gets six of its examples wrong, and it takes seven to be sure.
+    """
+    splits = [*["train"] * 24, *["search"] * 24, *["gate"] * 6]
+    examples = [{**ticket(number), "split": split} for number, split in enumerate(splits)]
+    said = [{"input": f"{label} {n}", "expected": label, "split": "gate"} for n in range(5) for label in LABELS]
+    definition = ticket_skill(examples=[*examples, *said]).model_dump(mode="json", exclude_none=True)
+    file = tmp_path / "little.json"
+    file.write_text(json.dumps(definition), encoding="utf-8")
+    return file
 
 
 @pytest.fixture(scope="session")

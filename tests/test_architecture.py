@@ -26,6 +26,8 @@ ARROWS: dict[str, list[str]] = {
     "promptbreeder.text": [],
     "promptbreeder.prompt": ["promptbreeder.text", "pydantic"],
     "promptbreeder.skill": ["promptbreeder.text", "promptbreeder.prompt", "pydantic"],
+    "promptbreeder.suspicion": ["promptbreeder.text", "promptbreeder.prompt"],
+    "promptbreeder.likely_keys": [],
     "promptbreeder.requests": [*OUR_PURE, "pydantic"],
     "promptbreeder.results": ["pydantic"],
     "promptbreeder.datasets": [*OUR_PURE, "pydantic"],
@@ -66,6 +68,8 @@ ARROWS: dict[str, list[str]] = {
     "promptbreeder.store": [*OUR_PURE, "promptbreeder.results", "anyio", "sqlite3", "sqlite_utils"],
     "promptbreeder.usecases": [
         *OUR_PURE,
+        "promptbreeder.suspicion",
+        "promptbreeder.likely_keys",
         "promptbreeder.requests",
         "promptbreeder.results",
         "promptbreeder.evolution",
@@ -87,11 +91,21 @@ ARROWS: dict[str, list[str]] = {
         MODEL_PORT,
         "anyio",
     ],
+    # A client of the service, which brings what has nothing to gain: a strategy, a model's answers.
+    "promptbreeder.selftesting": [
+        *SERVICE,
+        "promptbreeder.skill",
+        "promptbreeder.prompt",
+        "promptbreeder.evolution",
+        "promptbreeder.evidence",
+        MODEL_PORT,
+    ],
     "promptbreeder_tools": [*SERVICE, "promptbreeder.skill", "mcp", "mcp_types", "pydantic", "typing_extensions"],
     "promptbreeder_resources": [*SERVICE, "mcp", "mcp_types", "pydantic"],
     "promptbreeder_server": [
         *SERVICE,
         "promptbreeder.datasets",
+        "promptbreeder.selftesting",
         "promptbreeder.text",
         "promptbreeder_tools",
         "promptbreeder_resources",
@@ -103,7 +117,13 @@ ARROWS: dict[str, list[str]] = {
         "pydantic",
         "tabulate",
     ],
-    "promptbreeder_server.compose": [*SERVICE, "promptbreeder.models", "promptbreeder.store", "promptbreeder_server"],
+    "promptbreeder_server.compose": [
+        *SERVICE,
+        "promptbreeder.models",
+        "promptbreeder.selftesting",
+        "promptbreeder.store",
+        "promptbreeder_server",
+    ],
 }
 
 

@@ -109,3 +109,19 @@ def test_an_example_is_scrubbed_before_it_is_measured() -> None:
     with pytest.raises(ValidationError, match="must not be empty"):
         Example(input="\0\udcff ")
     assert Example(input="x" * 16_000 + "\0" * 5).input == "x" * 16_000
+
+
+@pytest.mark.parametrize(
+    ("model", "family"),
+    [
+        ("ollama:smollm2:360m", "smollm2"),
+        ("embedded:smollm2:135m", "smollm2"),
+        ("embedded:/models/SmolLM2-1.7B-Instruct.Q8_0.gguf", "smollm2"),
+        ("ollama:hf.co/someone/Qwen2.5-0.5B:Q4", "qwen2.5"),
+        ("ollama:llama3.2:1b", "llama3.2"),
+        ("scripted", "scripted"),
+    ],
+)
+def test_a_model_belongs_to_a_family_whatever_its_size_and_backend(model: str, family: str) -> None:
+    """What is learnt on a small member is tried on a larger one, and not on strangers."""
+    assert skill(model=model).family == family

@@ -8,12 +8,13 @@ constrained and calibrated decoding of one prompt share the same log-probabiliti
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from promptbreeder.evaluation.meter import Meter, Usage
 from promptbreeder.models.base import Block, Choice, Choose, Generate, Limits, Model, Reply
 from promptbreeder.prompt import Message
+from promptbreeder.text import scrub
 
 _TURN_BYTES = b"<|>" * 4
 """Stands for the chat template around one turn: more bytes than it has tokens."""
@@ -58,7 +59,7 @@ class CachedModel:
         spare = sum(request.sampling.max_tokens for request in requests)
         key, stored = await self._look_up("generate", requests, spare, meter)
         if stored is None:
-            block = await self._model.generate(requests)
+            block = _scrubbed(await self._model.generate(requests))
             await self._keep(key, block.prefix_tokens, [asdict(reply) for reply in block.answers])
         else:
             block = Block(tuple(Reply(**reply) for reply in stored["answers"]), stored["prefix"])
@@ -94,6 +95,11 @@ class CachedModel:
     async def _keep(self, key: str, prefix_tokens: int, answers: list[dict[str, Any]]) -> None:
         value = {"prefix": prefix_tokens, "answers": answers}
         await self._cache.put(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _scrubbed(block: Block[Reply]) -> Block[Reply]:
+    """Return the replies without what must not enter: control characters that a terminal would obey, say."""
+    return Block(tuple(replace(reply, text=scrub(reply.text)) for reply in block.answers), block.prefix_tokens)
 
 
 def _read(request: Generate | Choose) -> tuple[Message, ...]:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptbreeder.errors import InvalidInput
-from promptbreeder.evaluation.cached import CachedModel
+from promptbreeder.evaluation.cached import CachedModel, token_bound
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.models.base import Choice, Choose, Generate, Sampling
 from promptbreeder.prompt import Decoding, Message, Prompt
@@ -13,6 +13,8 @@ from promptbreeder.text import normalise
 
 MAX_WORKING_TOKENS = 96
 """Longest working-out of a two-step prompt."""
+_BYTES_PER_TOKEN = 3.5
+"""Text has about four bytes a token. Admission to a budget goes by one, to be sure; an estimate needs not be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,13 @@ class Evaluator:
         if prompt.second_instruction:
             return await self._answer_in_two_steps(prompt, inputs, meter, prior)
         return await self._final(prompt, [prompt.render(text) for text in inputs], meter, prior)
+
+    def expected_tokens(self, prompt: Prompt, inputs: Sequence[str]) -> int:
+        """Return about how many tokens answering one block of inputs takes, nothing of it cached."""
+        read = token_bound([prompt.render(text) for text in inputs], shared=self._model.limits.shares_prefix)
+        written = self._max_answer_tokens if prompt.decoding is Decoding.FREE else 0
+        written += MAX_WORKING_TOKENS if prompt.second_instruction else 0
+        return round(read / _BYTES_PER_TOKEN) + written * len(inputs)
 
     def likelihood(self, answer: Answer, expected: str) -> float | None:
         """Return the log-probability of the expected label in `answer`, in nats; None where none was chosen.

@@ -11,11 +11,12 @@ test drive it by hand. Every ask and answer is a frozen pydantic model, because 
     _      = yield Generation(...)    Told: progress and lineage, no answer expected
 """
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from promptbreeder.evolution.credit import Record
 from promptbreeder.prompt import Message, Prompt
 from promptbreeder.skill import Example
 
@@ -181,3 +182,5 @@ class Task(_Frozen):
     """Number of blocks that the search split is cut into."""
     block_size: int
     max_instruction_characters: int = 1_000
+    priors: Mapping[str, Record] = Field(default_factory=dict)
+    """How operators have done elsewhere, by name; empty where nothing is known."""

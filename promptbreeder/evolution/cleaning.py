@@ -5,7 +5,7 @@ Only what is certainly packaging goes; whether the rest is any good is for `vali
 
 import re
 
-from promptbreeder.text import scrub
+from promptbreeder.text import scrub, visible
 
 _COURTESY = re.compile(r"^(?:sure|certainly|of course|okay|ok|absolutely)\s*[!,.:]\s*", re.IGNORECASE)
 _HERE_IS = re.compile(r"^here(?:['\u2019]s| is| are)\b[^:\n]{0,80}:\s*", re.IGNORECASE)
@@ -22,7 +22,7 @@ _FINISHED = re.compile(r"^.*[.!?](?=\s)", re.DOTALL)
 
 def clean(raw: str) -> str:
     """Return the one text that `raw` offers, on a single line."""
-    text = scrub(raw).strip()
+    text = visible(scrub(raw)).strip()
     while (shorter := _unpack(text)) != text:
         text = shorter
     text = text.split("\n\n", 1)[0]

@@ -21,6 +21,17 @@ def ranked(units: Sequence[Unit], ledger: Ledger) -> Population:
     return ranking([ledger.noted(unit) for unit in units], lambda unit: estimates.get(unit.prompt.content_hash, worst))
 
 
+def with_elites(units: Population, ledger: Ledger) -> Population:
+    """Note the scores, and append the best unit's task-prompt to its elites (3.2.2, lineage)."""
+    noted = tuple(ledger.noted(unit) for unit in units)
+    best = ranked(noted, ledger)[0]
+    text = best.prompt.instruction
+    if best.elites[-1:] == (text,):
+        return noted
+    crowned = best.model_copy(update={"elites": (*best.elites, text)})
+    return tuple(crowned if unit == best else unit for unit in noted)
+
+
 def batch_of(context: Context) -> list[int]:
     """Return the blocks that all of one generation are measured on, drawn anew for each."""
     blocks = context.task.blocks

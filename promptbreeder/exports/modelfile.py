@@ -10,8 +10,8 @@ import re
 from promptbreeder.exports.carried import Carried
 from promptbreeder.prompt import Decoding
 
-_SPECIAL = re.compile(r'\{\{|"""')
-"""What a Go template or the Modelfile would read as its own."""
+_SPECIAL = re.compile(r'\{|"""')
+"""What a Go template or the Modelfile would read as its own; also one brace, for another may follow."""
 
 
 def modelfile(carried: Carried) -> str:

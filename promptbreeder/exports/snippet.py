@@ -22,7 +22,8 @@ LABELS = {labels!r}
 
 def ask(text, **more):
     """Put the input into its place and ask, as the version was measured."""
-    text = re.sub(r"<\\|\\w+\\|>", "", text)
+    while (shorter := re.sub(r"<\\|\\w+\\|>", "", text)) != text:
+        text = shorter
     return ollama.generate(model=MODEL, prompt=BEFORE + text + AFTER, raw=True, options=OPTIONS, **more)
 
 '''

@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from promptbreeder.errors import ModelCrashed, ModelMissing
 from promptbreeder.models.chatml import END_OF_TURN
-from promptbreeder.models.engine import Interrupted, Stopped, let_threads_sleep
+from promptbreeder.models.engine import Interrupted, Stopped, Threads, let_threads_sleep
 
 CELLS = 8_192
 """Tokens that fit into the KV cache together; 23 KB each for the 135M model."""
@@ -41,7 +41,7 @@ class Row:
 class Decoder:
     """One loaded model with one context. Not thread-safe: one worker owns it."""
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, threads: Threads) -> None:
         """Load the model.
 
         Raises:
@@ -82,11 +82,11 @@ class Decoder:
         # The token that closes our turns, not the vocabulary's "eot": in SmolLM2's that is another one.
         self.end_of_turn = self._tokenise(END_OF_TURN)[0]
 
-    def _context_params(self, threads: int) -> Any:  # noqa: ANN401 - a C structure
+    def _context_params(self, threads: Threads) -> Any:  # noqa: ANN401 - a C structure
         params = self._lib.llama_context_default_params()
         params.n_ctx, params.n_seq_max, params.n_outputs_max = CELLS, SEQUENCES, OUTPUTS
         params.n_batch = params.n_ubatch = BATCH
-        params.n_threads = params.n_threads_batch = threads
+        params.n_threads_batch, params.n_threads = threads
         params.kv_unified = True
         params.no_perf = True
         return params

@@ -26,7 +26,7 @@ from promptbreeder.models.base import (
     Rates,
     Reply,
 )
-from promptbreeder.models.engine import Engine, Interrupted, Stopped
+from promptbreeder.models.engine import Engine, EngineKind, Interrupted, Stopped, Threads
 from promptbreeder.models.tuned import tune
 from promptbreeder.models.turns import machine_lock, turn
 from promptbreeder.text import defuse
@@ -150,13 +150,13 @@ class EmbeddedModel:
         if self._loaded is not None:
             return
         source = weights.find(self._weights, self._folder)
-        engine_name, load = _engine_loader(self._wanted)
+        kind = _engine_kind(self._wanted)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            tuned, path = tune(source, self._folder, engine_name, load, stopped)
+            tuned, path = tune(source, self._folder, kind, stopped)
         except OSError as error:
             raise _unusable(self._folder, error) from error
-        engine = load(path)
+        engine = kind.load(path, Threads(kind.cores, tuned.writers))
         limits = Limits(
             context=engine.context,
             choose=True,
@@ -204,21 +204,21 @@ class EmbeddedModel:
             self._idle = None
 
 
-def _engine_loader(wanted: EngineName) -> tuple[str, Callable[[Path], Engine]]:
-    """Return the engine's name and how to load a file with it: the native one where it is installed.
+def _engine_kind(wanted: EngineName) -> EngineKind:
+    """Return the engine to use: the native one where it is installed.
 
     Raises:
         ModelMissing: with the ways to get one.
     """
-    threads = _cores()
+    cores = _cores()
     if wanted != "portable" and importlib.util.find_spec("llama_cpp") is not None:
         from promptbreeder.models.native import NativeEngine  # noqa: PLC0415 - numpy and a shared library come with it
 
-        return "native", lambda path: NativeEngine(path, threads=threads)
+        return EngineKind("native", cores, NativeEngine)
     if wanted != "native" and importlib.util.find_spec("xllamacpp") is not None:
         from promptbreeder.models.portable import PortableEngine  # noqa: PLC0415 - a shared library comes with it
 
-        return "portable", lambda path: PortableEngine(path, threads=threads)
+        return EngineKind("portable", cores, PortableEngine)
     extra = "native" if wanted == "native" else "embedded"
     raise ModelMissing(
         f"no engine for embedded models is installed: pip install 'promptbreeder-mcp[{extra}]' (or `make native` for "

@@ -2,7 +2,8 @@
 
 import os
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import NamedTuple, Protocol
 
 from promptbreeder.models.base import Block, Choice, Likelihood, Rates, Reply, Sampling
 
@@ -46,6 +47,23 @@ class Engine(Protocol):
     def close(self) -> None:
         """Free the model."""
         ...
+
+
+class Threads(NamedTuple):
+    """How many threads compute: a batch of tokens is read by the one number, single tokens are written by the other."""
+
+    read: int
+    write: int
+
+
+class EngineKind(NamedTuple):
+    """An engine that is installed here."""
+
+    name: str
+    cores: int
+    """Threads that it may use at once."""
+    load: Callable[[Path, Threads], Engine]
+    """Loads a file; raises ModelMissing, ModelCrashed."""
 
 
 def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:

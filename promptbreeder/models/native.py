@@ -19,7 +19,7 @@ import numpy as np
 
 from promptbreeder.models.base import Block, Choice, Likelihood, Rates, Reply, Sampling
 from promptbreeder.models.decoder import BATCH, CELLS, SEQUENCES, Decoder, Logits, Row
-from promptbreeder.models.engine import Stopped, shared_prefix, too_long
+from promptbreeder.models.engine import Stopped, Threads, shared_prefix, too_long
 from promptbreeder.models.option_tree import OptionTree
 from promptbreeder.models.sampler import Sampler, logprobs_of
 
@@ -38,9 +38,9 @@ class NativeEngine:
     exact_choice = True
     has_likelihood = True
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, threads: Threads) -> None:
         """Load the model; raises ModelMissing, ModelCrashed."""
-        self._decoder = Decoder(path, threads=threads)
+        self._decoder = Decoder(path, threads)
         self._prefix: Tokens = ()
         version = metadata.version("llama-cpp-python")
         self.description = f"llama-cpp-python {version} cells={CELLS} batch={BATCH} unified"

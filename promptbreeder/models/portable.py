@@ -17,7 +17,7 @@ from typing import Any
 from promptbreeder.errors import InvalidInput, ModelCrashed, ModelMissing
 from promptbreeder.models import chatml
 from promptbreeder.models.base import Block, Choice, Likelihood, Rates, Reply, Sampling
-from promptbreeder.models.engine import Stopped, let_threads_sleep, shared_prefix, too_long
+from promptbreeder.models.engine import Stopped, Threads, let_threads_sleep, shared_prefix, too_long
 from promptbreeder.models.loopback import Loopback
 from promptbreeder.models.option_tree import OptionTree
 
@@ -45,7 +45,7 @@ class PortableEngine:
     exact_choice = False
     has_likelihood = False
 
-    def __init__(self, path: Path, *, threads: int) -> None:
+    def __init__(self, path: Path, threads: Threads) -> None:
         """Load the model and start its server.
 
         Raises:
@@ -56,7 +56,7 @@ class PortableEngine:
         params: Any = xllamacpp.CommonParams()
         params.model.path = str(path)
         params.n_ctx, params.n_parallel, params.n_batch, params.n_ubatch = CELLS, 1, BATCH, BATCH
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+        params.cpuparams_batch.n_threads, params.cpuparams.n_threads = threads
         params.n_gpu_layers = 0
         params.warmup = False
         params.ui = False

@@ -17,10 +17,12 @@ from promptbreeder.results.drift import (
 from promptbreeder.results.duels import Duel, VoteCounts, VoteOutcome, VoteReport, VoteTest
 from promptbreeder.results.examples import ExampleChange, ExampleLine, ExamplePage
 from promptbreeder.results.fitness import Evidence, Fitness, FitnessParts, PromotionVerdict, VersionFitness
-from promptbreeder.results.measuring import Headroom, Row
+from promptbreeder.results.measuring import Headroom, HeadroomKind, Row
+from promptbreeder.results.patterns import PatternLine
 from promptbreeder.results.production import HistoryLine, Moved, PastProduction
 from promptbreeder.results.prompts import PromptView, Turn
-from promptbreeder.results.runs import BestSoFar, RunReport, RunStatus
+from promptbreeder.results.runs import BestSoFar, Brief, Failure, Leader, RunReport, RunStatus
+from promptbreeder.results.selftest import NullCase, SelftestReport
 from promptbreeder.results.skills import SkillLine, SkillReport, SplitCounts
 from promptbreeder.results.surroundings import Finding, ModelLine, Restored
 
@@ -28,6 +30,7 @@ __all__ = [
     "Accuracy",
     "Answered",
     "BestSoFar",
+    "Brief",
     "Drift",
     "DriftAction",
     "DriftState",
@@ -36,16 +39,21 @@ __all__ = [
     "ExampleChange",
     "ExampleLine",
     "ExamplePage",
+    "Failure",
     "Finding",
     "Fitness",
     "FitnessParts",
     "Headroom",
+    "HeadroomKind",
     "HistoryLine",
+    "Leader",
     "ModelLine",
     "MonitorReport",
     "Moved",
+    "NullCase",
     "OutcomeReport",
     "PastProduction",
+    "PatternLine",
     "PromotionVerdict",
     "PromptView",
     "Recheck",
@@ -53,6 +61,7 @@ __all__ = [
     "Row",
     "RunReport",
     "RunStatus",
+    "SelftestReport",
     "SkillCheck",
     "SkillLine",
     "SkillReport",

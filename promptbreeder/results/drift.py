@@ -18,7 +18,7 @@ class Drift(Result):
     n: int
     """Outcomes in the window: the last 50 at most; below 20 nothing is concluded."""
     evidence: float
-    """E-value of the detector that fewer than 80 % are right now; it alarms at 1,500."""
+    """E-value of the detector that fewer than 80 % are right now; it alarms at 2,000."""
     window_below_eighty: bool
     """The window, looked at once, is significantly below 80 %: information, no trigger."""
     p_rollback: float

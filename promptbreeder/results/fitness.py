@@ -90,12 +90,22 @@ class VersionFitness(Result):
     """One sentence: may it be promoted, and if not, what is missing."""
     evidence: Evidence | None = None
     """The same in fields; null for the version in production."""
+    inherited: str = ""
+    """What the run that made it had taken over from other skills, and what that brought."""
+    flags: tuple[str, ...] = ()
+    """What in its text could be meant for an assistant that reads it; promote then asks for force."""
     drift: Drift | None = None
     """What live outcomes say; of the version in production only."""
+    headroom: str | None = None
+    """What the last headroom check said, or how to make one; of the version in production only."""
 
     def __str__(self) -> str:
         state = "production" if self.production else "not in production"
-        lines = [f"'{self.skill}' version {self.version} ({state}, {self.decoding} decoding): {self.verdict}"]
+        flagged = f"Flagged, so promote asks for force; read its text first: {'; '.join(self.flags)}"
+        lines = [
+            f"'{self.skill}' version {self.version} ({state}, {self.decoding} decoding): {self.verdict}",
+            *([flagged] if self.flags else []),
+        ]
         if self.gate is not None:
             lines.append(f"Gate accuracy {self.gate}")
         if self.production_gate is not None and not self.production:
@@ -116,8 +126,9 @@ class VersionFitness(Result):
                 f"Fitness {parts.fitness:.3f} = accuracy {parts.accuracy:.2f}, latency score {parts.latency_score:.2f} "
                 f"({parts.latency_seconds:.2f} s), preference {parts.preference:.2f}, weighted"
             )
-        if self.drift is not None:
-            lines.append(f"Live: {self.drift}")
+        lines += [self.inherited] if self.inherited else []
+        lines += [f"Live: {self.drift}"] if self.drift is not None else []
+        lines += [self.headroom] if self.headroom is not None else []
         return "\n".join(lines)
 
 

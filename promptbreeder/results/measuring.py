@@ -1,5 +1,7 @@
 """What is measured before and after evolving."""
 
+from typing import Literal
+
 from promptbreeder.results.base import Result
 
 
@@ -15,29 +17,49 @@ class Row(Result):
     """Mean tokens an item costs with a warm prefix: read anew + generated."""
 
 
+HeadroomKind = Literal["solved", "decoding", "room", "none"]
+
+
 class Headroom(Result):
-    """What there is to gain, measured on up to 40 search examples before anything is spent."""
+    """What there is to gain: the production prompt beside cheap variants, on up to 40 search examples."""
 
     skill: str
+    version: int
+    """The production version that was checked."""
     n: int
-    free: float
-    """Accuracy of the production prompt under free decoding."""
-    constrained: float | None
-    """The same, choosing among the labels."""
+    as_it_is: float
+    """Accuracy of the production version."""
+    best: float
+    """Accuracy of the best prompt tried: optimistic, since it was chosen by it."""
+    best_by: str
+    """What that one changes."""
+    tried: int
+    """Variants; fewer where it was clear before."""
+    spread: float
+    """Between the best and the worst accuracy."""
+    noise: float
+    """The lead that the best of all variants has by chance in one of 20 cases."""
     majority: float | None
     """Share of the most frequent expected answer: what a constant answer would get."""
     unparsable: float
-    """Share of free answers in which no answer of the expected form was found."""
+    """Share of the production version's answers in which no answer of the expected form was found."""
     favourite: str | None
     """The label that is chosen most often."""
     favourite_share: float | None
-    """How often; far above its true share it shows label bias."""
+    label_bias: float | None
+    """`favourite_share` less the share of the examples that have this label."""
+    kind: HeadroomKind
+    """What there is to gain: nothing more, something by decoding alone, something, or nothing that shows."""
+    worth_it: bool
     verdict: str
+    """The same in words."""
 
     def __str__(self) -> str:
-        parts = [f"as it is {self.free:.2f}"]
-        if self.constrained is not None:
-            parts.append(f"choosing among the labels {self.constrained:.2f}")
+        parts = [f"as it is {self.as_it_is:.2f}"]
+        if self.tried:
+            variants = "variant" if self.tried == 1 else "variants"
+            parts.append(f"best of {self.tried} cheap {variants} {self.best:.2f} ({self.best_by})")
+            parts.append(f"a lead of {self.noise:.2f} may be chance")
         if self.majority is not None:
             parts.append(f"always the commonest answer {self.majority:.2f}")
         parts.append(f"no usable answer {self.unparsable:.0%}")

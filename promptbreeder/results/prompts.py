@@ -30,6 +30,8 @@ class PromptView(Result):
     run_id: str | None
     created_at: str
     uri: str
+    flags: tuple[str, ...] = ()
+    """What in it could be meant for an assistant that reads it: read it before use; promote asks for force."""
     diff: str = ""
     """Unified diff of the instruction to the first parent's."""
     notice: str | None = None
@@ -47,5 +49,6 @@ class PromptView(Result):
         labels = [f"Labels: {', '.join(self.labels)}"] if self.labels else []
         changed = [f"Difference to version {self.parents[0]}:\n{self.diff}"] if self.diff else []
         turns = [f"[{turn.role}] {turn.content}" for turn in self.messages]
+        flags = [f"Flagged, read it before use: {'; '.join(self.flags)}"] if self.flags else []
         notices = [self.notice] if self.notice else []
-        return "\n".join([head, *turns, f"({made}; {self.uri})", *labels, *changed, *notices])
+        return "\n".join([head, *turns, f"({made}; {self.uri})", *flags, *labels, *changed, *notices])

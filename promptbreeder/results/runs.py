@@ -20,6 +20,57 @@ class BestSoFar(Result):
 RunStatus = Literal["queued", "running", "paused", "cancelled", "failed", "finished"]
 
 
+class Leader(Result):
+    """One of the best prompts of a run."""
+
+    prompt: str
+    search_score: float
+    """Accuracy on the search split: optimistic."""
+    decoding: str
+    demonstrations: int
+
+
+class Failure(Result):
+    """A train example that the best prompt got wrong."""
+
+    input: str
+    expected: str
+    answered: str
+
+
+class Brief(Result):
+    """What somebody who writes prompts for a run needs to know; of examples, only those of the train split."""
+
+    task: str
+    labels: tuple[str, ...]
+    best: tuple[Leader, ...]
+    """Each text once, best first."""
+    attempted: int
+    """Train examples that the best prompt was tried on for this brief."""
+    failures: tuple[Failure, ...]
+    tried: dict[str, str]
+    """By operator: how many of its children beat their parents."""
+    limits: str
+    answer_with: str
+    """The call that hands prompts in."""
+
+    def __str__(self) -> str:
+        lines = [f"Task: {self.task}"]
+        if self.labels:
+            lines.append(f"Labels: {', '.join(self.labels)}")
+        lines.append("Best prompts so far:" if self.best else "No prompt is measured yet.")
+        lines += [
+            f"- {leader.search_score:.2f}, {leader.decoding}, {leader.demonstrations} demonstrations: {leader.prompt!r}"
+            for leader in self.best
+        ]
+        lines.append(f"The best one was wrong on {len(self.failures)} of {self.attempted} train examples tried:")
+        lines += [f"- {f.input!r}: expected {f.expected!r}, answered {f.answered!r}" for f in self.failures]
+        if self.tried:
+            told = ", ".join(f"{name} {record}" for name, record in self.tried.items())
+            lines.append(f"Tried (better than the parent, of all): {told}")
+        return "\n".join([*lines, self.limits, self.answer_with])
+
+
 class RunReport(Result):
     """State of a run; the same shape while it goes on and when it has ended."""
 
@@ -47,9 +98,13 @@ class RunReport(Result):
     eta_seconds: float | None
     rejected: dict[str, int] = Field(default_factory=dict)
     """Writer texts rejected, by reason."""
+    inherited: str = ""
+    """What was taken over from other skills, and what it brought; empty where nothing was."""
     likelihood_agreement: float | None = None
     """Rank correlation of the expected label's likelihood with accuracy; from 0.5 on likelihood helps to rank."""
     next_step: str
+    brief: Brief | None = None
+    """For whoever writes prompts for the run; where it was asked for."""
 
     def __str__(self) -> str:
         lines = [f"Run {self.run_id} on '{self.skill}': {self.status}. {self.verdict}".rstrip()]
@@ -65,6 +120,8 @@ class RunReport(Result):
             f"{progress} ({self.prompt_tokens:,} read, {self.completion_tokens:,} written); {self.calls:,} calls, "
             f"{self.cache_hits:,} from the cache; {self.seconds:.0f} s{eta}; strategy {self.strategy}."
         )
+        if self.inherited:
+            lines.append(self.inherited)
         if self.rejected:
             told = ", ".join(f"{reason} {count}" for reason, count in self.rejected.items())
             lines.append(f"Writer texts rejected: {told}.")
@@ -73,4 +130,6 @@ class RunReport(Result):
                 f"Likelihood ranks prompts like accuracy: {self.likelihood_agreement:+.2f} (helps from 0.50 on)."
             )
         lines.append(self.next_step)
+        if self.brief is not None:
+            lines.append(str(self.brief))
         return "\n".join(lines)

@@ -13,11 +13,13 @@ from promptbreeder.evaluation.metrics import Metric
 from promptbreeder.evolution import asks
 from promptbreeder.models.base import Generate, Sampling
 from promptbreeder.prompt import Prompt
-from promptbreeder.runs.journal import Gate, Gated, GateSide
+from promptbreeder.runs.journal import Gate, Gated, GateSide, Probe
 from promptbreeder.runs.ledger import BlockResult, Ledger
 from promptbreeder.runs.plan import BLOCK_SIZE
 from promptbreeder.skill import Example
 
+PROBE_ITEMS = 12
+"""Train examples that a probe has at most."""
 _DIGITS: Final = 6
 """Of a likelihood: what is beyond is noise, and would only lengthen the journal."""
 
@@ -103,6 +105,16 @@ class Answering:
         except OverBudget:
             return asks.Attempted(trials=tuple(trials)), True
         return asks.Attempted(trials=tuple(trials)), False
+
+    async def probe(self, ask: Probe) -> asks.Attempted:
+        """Let the executor answer up to twelve train examples that `ask` has room for and its prompt does not show."""
+        train, shown = self._material.train, [shot.input for shot in ask.prompt.demonstrations]
+        open_ = [number for number, example in enumerate(train) if example.expected and example.input not in shown]
+        items = open_[:PROBE_ITEMS]
+        while items and self._evaluator.expected_tokens(ask.prompt, [train[n].input for n in items]) > ask.tokens:
+            items.pop()
+        attempted, _ = await self.attempt(asks.Attempt(prompt=ask.prompt, items=tuple(items)))
+        return attempted
 
     async def measure(self, ask: asks.Measure) -> tuple[asks.Measured, tuple[BlockResult, ...], bool]:
         """Measure prompts block by block, all on the same items; also return the new results.

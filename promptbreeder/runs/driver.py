@@ -1,23 +1,24 @@
 """Driver: takes one run from its plan to a winner, or to the reason why there is none.
 
-    baseline on the search split -> strategy, until it ends or its share of the budget does
+    baseline on the search split -> what other skills taught -> strategy, until it ends or its share of the budget does
     -> finalists measured in full -> winner -> winner against the incumbent on the gate split
 
 Each step is an ask that is journaled with its answer before the next is made. A driver that finds a journal first
 feeds it to the same generators: nothing that was answered is asked again, and the finished run is the same.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from promptbreeder.errors import ReplayMismatch
 from promptbreeder.evaluation.meter import Meter, Usage
 from promptbreeder.evolution import asks
-from promptbreeder.evolution.asks import Score, Strategy
+from promptbreeder.evolution.asks import Score, Strategy, Unit
+from promptbreeder.evolution.credit import Record, credited
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.answering import Answering
-from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Stored, ask_hash
+from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Probe, Stored, ask_hash
 from promptbreeder.runs.ledger import BlockResult, Ledger
 from promptbreeder.runs.plan import Plan
 
@@ -27,6 +28,9 @@ GATE_SHARE = 0.45
 """Of the budget, at most: kept for the gate."""
 GATE_MARGIN = 1.25
 """A winner with demonstrations costs more than the incumbent, and the last block's worst case must still fit."""
+LEADERS = 5
+PROBE_SHARE = 0.01
+"""Of the budget: what showing failures of the best prompt may take."""
 FINALISTS = 3
 
 
@@ -42,6 +46,8 @@ class Outcome:
     baseline: Score | None
     gated: Gated | None
     """None where the incumbent itself won, or the gate was not reached."""
+    leads: tuple[float | None, ...] = ()
+    """Accuracy of each of the plan's lessons minus the incumbent's, on the search items that both were measured on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,12 @@ class Progress:
     generation: asks.Generation | None
     best: tuple[Prompt, Score] | None
     baseline: Score | None
+    leaders: tuple[tuple[Prompt, Score], ...]
+    """The best prompts of different texts, best first."""
+    probed: tuple[asks.Trial, ...]
+    """How the best prompt, or the one that was best before, did on a few train examples."""
+    operators: Mapping[str, Record]
+    """How often each operator's children beat their parents so far."""
     used: Usage
     seconds: float
     agreement: float | None
@@ -85,6 +97,10 @@ class Driver:
         self._seconds = 0.0
         self._seconds_before = 0.0
         self._generation: asks.Generation | None = None
+        self._told: dict[str, Unit] = {}
+        self._probed: Probe | None = None
+        self._trials: tuple[asks.Trial, ...] = ()
+        self._probe_tokens = int(PROBE_SHARE * plan.token_limit)
 
     async def run(self, strategy: Strategy) -> Outcome:
         """Drive `strategy` to the end.
@@ -100,6 +116,7 @@ class Driver:
         await self._step(asks.Measure(prompts=self._plan.seeds[:1], blocks=self._ledger.all_blocks))
         before_gate = self._plan.token_limit - self._gate_reserve()
         self._meter.token_limit = before_gate - int(FINAL_SHARE * self._plan.token_limit)
+        await self._look_at_lessons()
         ended_by = await self._search(strategy)
         self._meter.token_limit = before_gate
         self._exhausted = False
@@ -121,6 +138,23 @@ class Driver:
         per_item = self._meter.used.tokens / max(1, len(self._plan.search_ids))
         return int(min(GATE_SHARE * self._plan.token_limit, GATE_MARGIN * 2 * per_item * len(self._plan.gate_ids)))
 
+    async def _look_at_lessons(self) -> None:
+        """Measure what other skills taught, before the search that it may make short.
+
+        Each on one block, and the best on the others for as long as it leads. The strategy has them among its seeds,
+        and what is measured here costs it nothing again.
+        """
+        prompts, incumbent = tuple(lesson.prompt for lesson in self._plan.lessons), self._plan.seeds[0]
+        if not prompts:
+            return
+        first, *rest = self._ledger.all_blocks
+        await self._step(asks.Measure(prompts=prompts, blocks=(first,)))
+        best = max(prompts, key=lambda prompt: self._ledger.lead(prompt, incumbent) or 0.0)
+        for block in rest:
+            if self._exhausted or (self._ledger.lead(best, incumbent) or 0.0) <= 0:
+                return
+            await self._step(asks.Measure(prompts=(best,), blocks=(block,)))
+
     def cut_short(self) -> Outcome:
         """Return the outcome of a run that was cancelled where it stands: same rule, no more measuring."""
         return self._outcome("cancel", None)
@@ -129,13 +163,25 @@ class Driver:
         """Return how far the run is."""
         baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
         return Progress(
-            self._generation,
-            self._ledger.winner(),
-            baseline,
-            self._meter.used,
-            self._seconds,
-            self._ledger.agreement(),
+            generation=self._generation,
+            best=self._ledger.winner(),
+            baseline=baseline,
+            leaders=self._ledger.leaders(LEADERS),
+            probed=self._trials,
+            operators=self._operators(),
+            used=self._meter.used,
+            seconds=self._seconds,
+            agreement=self._ledger.agreement(),
         )
+
+    def _operators(self) -> dict[str, Record]:
+        found: dict[str, Record] = {}
+        for content_hash, unit in self._told.items():
+            better = self._ledger.is_fitter(content_hash, unit.parents[0]) if unit.parents else None
+            if better is not None:
+                name, earned = credited(unit.operator)
+                found[name] = found.get(name, Record()) + Record(int(better and earned), 1)
+        return found
 
     async def _search(self, strategy: Strategy) -> Literal["strategy", "budget", "time"]:
         try:
@@ -146,11 +192,25 @@ class Driver:
                     return "budget"
                 if self._seconds > self._plan.seconds_limit:
                     return "time"
-                ask = strategy.send(_strategic(await self._step(ask)))
+                answer = await self._step(ask)
+                if isinstance(ask, asks.Generation):
+                    await self._probe()
+                ask = strategy.send(_strategic(answer))
         except StopIteration:
             return "strategy"
         finally:
             strategy.close()
+
+    async def _probe(self) -> None:
+        """See what the best prompt gets wrong, where it is another than at the last time; for the run's brief."""
+        found = self._ledger.winner()
+        if found is None or not self._plan.train_ids or (self._probed and self._probed.prompt == found[0]):
+            return
+        self._probed, before = Probe(prompt=found[0], tokens=self._probe_tokens), self._meter.used.tokens
+        answer = await self._step(self._probed)
+        self._probe_tokens -= self._meter.used.tokens - before
+        if isinstance(answer, asks.Attempted) and answer.trials:
+            self._trials = answer.trials
 
     async def _step(self, ask: AnyAsk) -> AnyAnswer:
         number, self._number = self._number, self._number + 1
@@ -166,6 +226,9 @@ class Driver:
         self._seconds = entry.seconds
         if isinstance(ask, asks.Generation):
             self._generation = ask
+            # As each was first: whoever makes a prompt again has not made it.
+            for unit in ask.units:
+                self._told.setdefault(unit.prompt.content_hash, unit)
         if number >= len(self._replay):
             await self._tell(self.progress())
         return entry.answer
@@ -194,6 +257,8 @@ class Driver:
                 answer, exhausted = await self._answering.attempt(ask)
             case asks.Measure():
                 answer, results, exhausted = await self._answering.measure(ask)
+            case Probe():
+                answer = await self._answering.probe(ask)
             case Gate():
                 answer = await self._answering.gate(ask)
             case asks.Generation():
@@ -215,7 +280,8 @@ class Driver:
     def _outcome(self, ended_by: Literal["strategy", "budget", "time", "cancel"], gated: Gated | None) -> Outcome:
         winner, score = self._ledger.winner() or (None, None)
         baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
-        return Outcome(ended_by, winner, score, baseline, gated)
+        leads = tuple(self._ledger.lead(lesson.prompt, self._plan.seeds[0]) for lesson in self._plan.lessons)
+        return Outcome(ended_by, winner, score, baseline, gated, leads)
 
 
 def _strategic(answer: AnyAnswer) -> asks.Answer:

@@ -23,6 +23,17 @@ class Gate(BaseModel):
     challenger: Prompt
 
 
+class Probe(BaseModel):
+    """The runner's own ask: let the best prompt answer train examples, to show what fails; answered like `Attempt`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    kind: Literal["probe"] = "probe"
+    prompt: Prompt
+    tokens: int
+    """What it may take, about; as many train examples as fit are answered."""
+
+
 class GateSide(BaseModel):
     """One prompt on the gate split."""
 
@@ -57,7 +68,7 @@ class Gated(BaseModel):
         return Gated(incumbent=self.incumbent.on(kept), challenger=self.challenger.on(kept))
 
 
-AnyAsk = asks.Write | asks.Measure | asks.Attempt | asks.Immigrants | asks.Generation | Gate
+AnyAsk = asks.Write | asks.Measure | asks.Attempt | asks.Immigrants | asks.Generation | Probe | Gate
 AnyAnswer = Annotated[
     asks.Written | asks.Measured | asks.Attempted | asks.Arrived | asks.Told | Gated, Field(discriminator="kind")
 ]

@@ -106,6 +106,31 @@ class Ledger:
         """Return the score over the whole search split."""
         return self.score(prompt, self.all_blocks)
 
+    def is_fitter(self, prompt: str, other: str) -> bool | None:
+        """Tell whether `prompt` is fitter than `other`, both by content hash, on the blocks that both are measured on.
+
+        None where there is no such block.
+        """
+        mine, theirs = self._candidates.get(prompt), self._candidates.get(other)
+        if mine is None or theirs is None:
+            return None
+        shared = [block for block in mine.results if block in theirs.results]
+        if not shared:
+            return None
+        return self.score(mine.prompt, shared).fitness > self.score(theirs.prompt, shared).fitness
+
+    def lead(self, prompt: Prompt, over: Prompt) -> float | None:
+        """Return by how much `prompt` is more accurate than `over` on the blocks that both are measured on.
+
+        None where there is no such block.
+        """
+        candidates = (self._candidates.get(each.content_hash) for each in (prompt, over))
+        mine, theirs = (candidate.results if candidate else {} for candidate in candidates)
+        shared = [block for block in mine if block in theirs]
+        if not shared:
+            return None
+        return self.score(prompt, shared).accuracy - self.score(over, shared).accuracy
+
     def finalists(self, count: int) -> tuple[Prompt, ...]:
         """Return the most promising candidates that are not measured in full and may still win, best first."""
         estimates = worth(self._by_block())
@@ -135,6 +160,16 @@ class Ledger:
             if is_shown_worse([s for own, _ in pairs for s in own], [s for _, other in pairs for s in other]):
                 return True
         return self._chosen([*complete, (prompt, self._best_possible(mine, best.items))])[0] != prompt
+
+    def leaders(self, count: int) -> tuple[tuple[Prompt, Score], ...]:
+        """Return the fittest of each text among the candidates measured in full, best first."""
+        found: dict[str, tuple[Prompt, Score]] = {}
+        for candidate in self._candidates.values():
+            score, text = self.full_score(candidate.prompt), candidate.prompt.instruction
+            if score.complete and (text not in found or found[text][1].fitness < score.fitness):
+                found[text] = candidate.prompt, score
+        best = sorted(found.values(), key=lambda entry: (-entry[1].fitness, entry[0].content_hash))
+        return tuple(best[:count])
 
     def winner(self) -> tuple[Prompt, Score] | None:
         """Return the best candidate measured in full, or None.

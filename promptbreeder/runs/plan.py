@@ -6,13 +6,15 @@ rates behind the latency score, and the versions of the code whose answers it re
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from promptbreeder.errors import ReplayMismatch
 from promptbreeder.evaluation.metrics import METRICS_VERSION
+from promptbreeder.evolution.credit import Record
+from promptbreeder.evolution.lessons import Lesson
 from promptbreeder.evolution.strategies.mipro import installed_optuna
 from promptbreeder.prompt import Prompt
 from promptbreeder.skill import Skill
@@ -63,6 +65,10 @@ class Plan(BaseModel):
     read_rate: float
     write_rate: float
     preference: float
+    priors: Mapping[str, Record] = Field(default_factory=dict)
+    """How operators have done elsewhere, as it was known when the run began."""
+    lessons: tuple[Lesson, ...] = ()
+    """Those of the seeds that other skills taught."""
     engine_version: int = ENGINE_VERSION
     metrics_version: int = METRICS_VERSION
     python: str = PYTHON

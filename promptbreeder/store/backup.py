@@ -1,6 +1,7 @@
 """Backups: whole copies beside the database, made by SQLite's own backup API, the newest seven kept."""
 
 import glob
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -31,14 +32,20 @@ def make(path: Path, *, spared: Path | None = None) -> Path:
     partial = target.with_suffix(".partial")
     for left_by_a_killed_process in home.glob(f"{glob.escape(path.stem)}-*.partial*"):
         left_by_a_killed_process.unlink()
+    make_private(partial)
     with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as copy:
         source.backup(copy)
-    partial.chmod(0o600)
     partial.replace(target)
     for old in listed(path)[:-KEPT]:
         if spared is None or not old.samefile(spared):
             old.unlink()
     return target
+
+
+def make_private(path: Path) -> None:
+    """Make an empty file that nobody else can read, from its first byte on; a link of that name is not followed."""
+    path.unlink(missing_ok=True)
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _is_copy(file: Path, path: Path) -> bool:

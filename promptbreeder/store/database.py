@@ -35,9 +35,13 @@ BUSY_SECONDS = 20.0
 class Database:
     """One database file, opened on first use. Thread-safe through its two limiters."""
 
-    def __init__(self, path: Path) -> None:
-        """Name the file; it is opened on first use, so that a server starts without waiting for it."""
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
+        """Name the file; it is opened on first use, so that a server starts without waiting for it.
+
+        One that is thrown away anyway need not be `durable`: then nothing waits for the disk.
+        """
         self.path = path
+        self._durable = durable
         self._opened: _Opened | None = None
         self._opening = threading.Lock()
         self._one_writer = anyio.CapacityLimiter(1)
@@ -105,6 +109,8 @@ class Database:
             if self._opened is None:
                 _prepare(self.path)
                 self._opened = _connect_both(self.path)
+                if not self._durable and self._opened.writer is not None:
+                    self._opened.writer.conn.execute("PRAGMA synchronous = OFF")
             return self._opened
 
 

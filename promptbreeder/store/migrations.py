@@ -7,7 +7,7 @@ change (versions, votes, outcomes, events) is guarded by triggers, so that no co
 from sqlite_utils import Database, Migrations
 
 MIGRATIONS = Migrations("promptbreeder")
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 5
 
 _SCHEMA_1 = """
 CREATE TABLE skills (
@@ -264,3 +264,39 @@ def m003_outcomes(db: Database) -> None:
             f"CREATE TRIGGER outcomes_no_{change.lower()} BEFORE {change} ON outcomes "
             f"BEGIN SELECT RAISE(ABORT, 'outcomes never change'); END"
         )
+
+
+@MIGRATIONS()
+def m004_headroom(db: Database) -> None:
+    """Remember the last headroom check of each skill."""
+    db.execute(
+        """
+        CREATE TABLE headroom (
+            skill TEXT PRIMARY KEY REFERENCES skills(name),
+            version INTEGER NOT NULL,
+            fingerprint TEXT NOT NULL,
+            example_ids TEXT NOT NULL,
+            body TEXT NOT NULL,
+            created_at REAL NOT NULL
+        ) STRICT
+        """
+    )
+
+
+@MIGRATIONS()
+def m005_patterns(db: Database) -> None:
+    """Let finished runs leave behind which patterns their winners had."""
+    db.execute(
+        """
+        CREATE TABLE patterns (
+            run_id TEXT NOT NULL REFERENCES runs(run_id),
+            pattern TEXT NOT NULL,
+            skill TEXT NOT NULL REFERENCES skills(name),
+            family TEXT NOT NULL,
+            won INTEGER NOT NULL CHECK (won IN (0, 1)),
+            gain REAL,
+            created_at REAL NOT NULL,
+            PRIMARY KEY (run_id, pattern)
+        ) STRICT
+        """
+    )

@@ -87,10 +87,9 @@ def _overwrite(source: Path, path: Path) -> Path:
 def _copy(source: Path, path: Path) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     partial = path.with_suffix(".partial")
-    partial.unlink(missing_ok=True)
+    backup.make_private(partial)
     with closing(_reading(source)) as copy, closing(sqlite3.connect(partial)) as target:
         copy.backup(target)
-    partial.chmod(0o600)
     partial.replace(path)
 
 

@@ -121,6 +121,19 @@ def met_gate(db: Tables, skill: str) -> tuple[Run, ...]:
     return tuple(_run(row) for row in rows)
 
 
+def finished(db: Tables, *, limit: int = 100) -> tuple[Run, ...]:
+    """Return the runs that ended by themselves, newest first."""
+    rows = db.query(
+        "SELECT * FROM runs WHERE status = 'finished' ORDER BY created_at DESC, rowid DESC LIMIT ?", [limit]
+    )
+    return tuple(_run(row) for row in rows)
+
+
+def has_finished(db: Tables, skill: str) -> bool:
+    """Tell whether a run of the skill has ended by itself."""
+    return bool(db.table("runs").count_where("skill = ? AND status = 'finished'", [skill]))
+
+
 def claim(db: Tables, run_id: str, *, owner: str, now: float, lease_seconds: float) -> int:
     """Take the lease of a run that nobody drives, and return the new fence.
 

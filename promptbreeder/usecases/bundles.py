@@ -12,28 +12,33 @@ from typing import Any
 from pydantic import ValidationError
 
 from promptbreeder.errors import Conflict, InvalidInput
+from promptbreeder.likely_keys import masked_in
 from promptbreeder.prompt import Prompt, content_hash
 from promptbreeder.requests import Actor, Bundle, BundledVersion, explain
 from promptbreeder.results import SkillReport
 from promptbreeder.skill import Example, Settings, Skill, Split
 from promptbreeder.store import events, examples, skills, versions
 from promptbreeder.store.tables import Tables
+from promptbreeder.suspicion import flags_of
 from promptbreeder.text import normalise
 from promptbreeder.usecases.defining import check_examples, split_counts
 from promptbreeder.usecases.measuring import stored_gate_accuracy
 from promptbreeder.usecases.workbench import Workbench, iso
 
+_SHOWN = 10
 
-async def export_skill(bench: Workbench, name: str) -> dict[str, object]:
+
+async def export_skill(bench: Workbench, name: str, *, redact: bool = False) -> dict[str, object]:
     """Return the skill with its examples, versions and their gate accuracies as one JSON-able object.
 
-    Its `name`, `description`, `prompt`, `labels`, `metric`, `settings` and `examples` are a skill file again.
+    Its `name`, `description`, `prompt`, `labels`, `metric`, `settings` and `examples` are a skill file again. With
+    `redact` likely keys are left out of every text, and the hashes are those of what is left.
     """
 
     def look(db: Tables) -> dict[str, object]:
         skill = skills.get(db, name)
         production = events.production(db, name)
-        bundle: dict[str, object] = {
+        bundle: dict[str, Any] = {
             "name": skill.name,
             "description": skill.description,
             "prompt": versions.get(db, name, production).prompt.instruction,
@@ -62,9 +67,18 @@ async def export_skill(bench: Workbench, name: str) -> dict[str, object]:
                 for version in versions.all_versions(db, name)
             ],
         }
+        if redact:
+            bundle = _redacted(bundle)
         return {**bundle, "hash": content_hash(bundle)}
 
     return await bench.store.read(look)
+
+
+def _redacted(bundle: dict[str, Any]) -> dict[str, Any]:
+    left: dict[str, Any] = masked_in(bundle)
+    for version in left["versions"]:
+        version["content_hash"] = content_hash(version["prompt"])
+    return left
 
 
 async def import_bundle(bench: Workbench, data: Mapping[str, Any], actor: Actor) -> SkillReport:
@@ -127,7 +141,7 @@ async def import_bundle(bench: Workbench, data: Mapping[str, Any], actor: Actor)
             duplicates=added.duplicates,
             contradictions=len(added.contradictions),
             examples=split_counts(db, skill.name),
-            warnings=_warnings(moved),
+            warnings=_warnings(moved, bundle.versions, prompts),
             next_step=(
                 f"Versions brought back: {len(prompts)}; {bundle.production} is in production. "
                 f"get_fitness('{skill.name}') measures what it is worth here."
@@ -242,10 +256,17 @@ def _add_version(db: Tables, name: str, version: BundledVersion, prompt: Prompt)
     )
 
 
-def _warnings(moved: int) -> tuple[str, ...]:
-    if not moved:
-        return ()
-    return (f"examples that a version demonstrates, moved to the train split, since they are not unseen: {moved}",)
+def _warnings(moved: int, given: tuple[BundledVersion, ...], prompts: list[Prompt]) -> tuple[str, ...]:
+    warnings = []
+    if moved:
+        warnings.append(
+            f"examples that a version demonstrates, moved to the train split, since they are not unseen: {moved}"
+        )
+    flagged = [version.version for version, prompt in zip(given, prompts, strict=True) if flags_of(prompt)]
+    if flagged:
+        shown = ", ".join(map(str, flagged[:_SHOWN])) + (", ..." if len(flagged) > _SHOWN else "")
+        warnings.append(f"versions with suspicious text, to be read before they are used: {shown}")
+    return tuple(warnings)
 
 
 def _texts(value: object) -> Iterator[str]:

@@ -10,6 +10,7 @@ from promptbreeder.skill import Skill
 from promptbreeder.store import events, examples, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
+from promptbreeder.suspicion import flags_of, told
 from promptbreeder.text import scrub, shortened
 from promptbreeder.usecases.judging import Judgement, judge
 from promptbreeder.usecases.prompting import diff
@@ -32,10 +33,10 @@ async def promote(
     expected_production: int | None,
     force: bool,
 ) -> Moved:
-    """Move production to a version that is ready, or to any with `force`.
+    """Move production to a version that is ready and not flagged, or to any with `force`.
 
     Raises:
-        NotPromotable: with the evidence that is missing.
+        NotPromotable: with the evidence that is missing, or what is suspicious.
         Conflict: if it is in production already, or production is not `expected_production`.
     """
     reason = _reason(reason)
@@ -45,22 +46,28 @@ async def promote(
     if expected_production is not None and expected_production != production.n:
         raise events.moved_meanwhile(name, production.n, expected_production)
     judged = await judge(bench, skill, version, production)
-    if not judged.found.ready and not force:
+    flagged = told(flags_of(version.prompt))
+    if not force and (flagged or not judged.found.ready):
         raise NotPromotable(
-            f"version {number} of '{name}' is not promoted. {judged.found.sentence} force=true promotes it all the "
-            "same; that is recorded."
+            f"version {number} of '{name}' is not promoted. {_sentences(judged.found.sentence, flagged)} "
+            f"{'Show its text to the user first. ' if flagged else ''}force=true promotes it all the same; that is "
+            "recorded."
         )
     return await _promoted(bench, version, production, judged, reason=reason, actor=actor)
 
 
 async def promote_if_ready(bench: Workbench, name: str, number: int) -> Moved | None:
-    """Promote a version that is ready where the skill opted in to that; never one that was in production before.
+    """Promote a version that is ready where the skill opted in to that.
+
+    Never one that was in production before, and never one that is flagged.
 
     None where nothing was moved. It is called after a run or a vote, whose success it must not undo: what keeps it
     from judging is no error, and `get_fitness` tells.
     """
     skill, version, production = await _state(bench, name, number)
     if not skill.settings.opt_in_auto_promote:
+        return None
+    if flags_of(version.prompt):
         return None
     if await bench.store.read(lambda db: events.was_production(db, name, number)):
         return None
@@ -83,18 +90,20 @@ async def _promoted(
     bench: Workbench, version: Version, production: Version, judged: Judgement, *, reason: str, actor: Actor
 ) -> Moved:
     name, now = version.skill, bench.clock()
+    flags = flags_of(version.prompt)
     moved = Moved(
         skill=name,
         before=production.n,
         after=version.n,
         reason=reason,
-        forced=not judged.found.ready,
-        evidence=judged.found.sentence,
+        forced=bool(flags) or not judged.found.ready,
+        evidence=_sentences(judged.found.sentence, told(flags)),
         diff=diff(production, version),
     )
     data = {
         "evidence": moved.evidence,
         "forced": moved.forced,
+        "flags": list(map(str, flags)),
         "judged": judged.evidence.model_dump(mode="json"),
         "diff": moved.diff,
     }
@@ -206,6 +215,10 @@ async def history(bench: Workbench, name: str | None, before_id: int | None, lim
     return await bench.store.read(look)
 
 
+def _sentences(*said: str) -> str:
+    return " ".join(filter(None, said))
+
+
 def _reason(reason: str) -> str:
     reason = scrub(reason).strip()
     if not reason:
@@ -220,7 +233,7 @@ def _sentence(event: events.Event, answers: Mapping[int, str | None]) -> str:
     who, about = event.client or event.actor, f"'{event.skill}'" if event.skill else "The database"
     example, became = event.data.get("example", 0), event.data.get("became", 0)
     told = {
-        "create": f"Skill {about} was defined by {who}; version {event.after} went into production.",
+        "create": f"Skill {about} was defined by {who}; version {event.after} went into production{_heir(event)}.",
         "evolved": f"{about}: run {event.data.get('run')} {event.data.get('status')}. {event.reason}",
         "vote": f"{about}: a vote for {f'version {event.after}' if event.after else 'a tie'} through {who}.",
         "promote": (
@@ -236,6 +249,11 @@ def _sentence(event: events.Event, answers: Mapping[int, str | None]) -> str:
         "rollback": f"{about}: rolled back from version {event.before} to {event.after} by {who}: {event.reason}",
     }
     return told.get(event.kind, f"{about}: {event.reason} by {who}.")
+
+
+def _heir(event: events.Event) -> str:
+    source = event.data.get("inherit_from")
+    return f"; it inherits from '{source}'" if source else ""
 
 
 def _answer(expected: str | None) -> str:

@@ -1,19 +1,21 @@
 """Define skills and extend them."""
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
-from promptbreeder.errors import Conflict, InvalidInput
+from promptbreeder.errors import Conflict, InvalidInput, NotFound
 from promptbreeder.evaluation.metrics import objection_to
-from promptbreeder.prompt import Prompt
+from promptbreeder.likely_keys import holds_key
+from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.requests import Actor, SkillDefinition, explain
 from promptbreeder.results import SkillReport, SplitCounts
 from promptbreeder.skill import MIN_GATE_EXAMPLES, MIN_SEARCH_EXAMPLES, Example, Settings, Skill
-from promptbreeder.store import events, examples, skills, versions
+from promptbreeder.store import events, examples, runs, skills, versions
 from promptbreeder.store.tables import Tables
+from promptbreeder.suspicion import flags_of, told
 from promptbreeder.text import shortened
 from promptbreeder.usecases.workbench import Workbench
 
@@ -56,6 +58,7 @@ async def define_skill(
                 f"there is a skill '{known.name}' already; take another name, or leave out the prompt to add examples "
                 "to it. Nothing was stored."
             )
+        _check_source(db, definition)
         return _stored(db, known, _skill_of(definition, known, model), given)
 
     report = await bench.store.write(store)
@@ -101,7 +104,7 @@ def _stored(db: Tables, known: Skill | None, skill: Skill, given: _Given) -> Ski
             version=numbers[0],
             actor=actor.kind,
             client=actor.client,
-            data={"examples": added.added},
+            data={"examples": added.added, "inherit_from": skill.inherit_from},
         )
     elif changes:
         events.append(
@@ -129,16 +132,22 @@ def _stored(db: Tables, known: Skill | None, skill: Skill, given: _Given) -> Ski
         duplicates=added.duplicates,
         contradictions=len(added.contradictions),
         examples=counts,
-        warnings=_warnings(skill, counts, added),
+        warnings=(
+            *_warnings(skill, counts, added),
+            *_too_late(db, known, skill),
+            *_suspicions(db, skill.name, numbers if given.prompts else (), given.examples),
+        ),
         next_step=_next_step(skill, counts, numbers, production),
     )
 
 
 def _add_version(db: Tables, skill: Skill, text: str, now: float) -> int:
+    allowed = skill.decodings
     return versions.add(
         db,
         skill.name,
-        Prompt(instruction=text),
+        # A text written by hand is meant to be read as it is; but where the skill forbids that, it must not be so.
+        Prompt(instruction=text, decoding=Decoding.FREE if Decoding.FREE in allowed else allowed[0]),
         origin="human",
         parents=(),
         operator="hand-written",
@@ -146,6 +155,19 @@ def _add_version(db: Tables, skill: Skill, text: str, now: float) -> int:
         calibration=None,
         now=now,
     )
+
+
+def _check_source(db: Tables, definition: SkillDefinition) -> None:
+    """Refuse to inherit from a skill that is not there."""
+    source = definition.inherit_from
+    if source is None:
+        return
+    if source == definition.name:
+        raise InvalidInput(f"inherit_from names '{source}' itself; name another skill, or leave it out")
+    try:
+        skills.get(db, source)
+    except NotFound as error:
+        raise InvalidInput(f"inherit_from: {error}. Nothing was stored.") from error
 
 
 def split_counts(db: Tables, skill: str) -> SplitCounts:
@@ -165,6 +187,7 @@ def _skill_of(definition: SkillDefinition, known: Skill | None, model: str) -> S
             settings=definition.settings or (known.settings if known is not None else Settings()),
             model=known.model if known is not None else model,
             salt=known.salt if known is not None else definition.salt or secrets.token_hex(8),
+            inherit_from=definition.inherit_from or (known.inherit_from if known is not None else None),
         )
     except ValidationError as error:
         raise InvalidInput(explain(error)) from error
@@ -225,6 +248,24 @@ def _warnings(skill: Skill, counts: SplitCounts, added: examples.Added) -> tuple
             f"{-(-(MIN_GATE_EXAMPLES - counts.gate) * 10 // 4)} more examples would do"
         )
     return tuple(warnings)
+
+
+def _too_late(db: Tables, known: Skill | None, skill: Skill) -> tuple[str, ...]:
+    if known is None or skill.inherit_from == known.inherit_from or not runs.has_finished(db, skill.name):
+        return ()
+    return ("inherit_from changes nothing any more: it is for the first run, and one has finished",)
+
+
+def _suspicions(db: Tables, skill: str, numbers: Sequence[int], given: Sequence[Example]) -> Iterator[str]:
+    for number in dict.fromkeys(numbers):
+        if flagged := told(flags_of(versions.get(db, skill, number).prompt)):
+            yield f"version {number}: {flagged} Promoting it asks for force"
+    keys = sum(holds_key(f"{example.input}\n{example.expected}") for example in given)
+    if keys:
+        yield (
+            f"examples that seem to hold a key or token: {keys}. Examples may be shown in prompts and are exported; "
+            "`promptbreeder-mcp examples` finds and deletes them, `export --redact` leaves such keys out"
+        )
 
 
 def _next_step(skill: Skill, counts: SplitCounts, numbers: Sequence[int], production: int) -> str:

@@ -11,7 +11,6 @@ from promptbreeder.errors import NotFound, RunError
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution import asks
-from promptbreeder.evolution.strategies import choose
 from promptbreeder.results import RunStatus
 from promptbreeder.runs.answering import Answering, Material
 from promptbreeder.runs.driver import Driver, Outcome, Progress
@@ -24,6 +23,7 @@ from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.journalling import StoredJournal
+from promptbreeder.usecases.learning import note_patterns, source_of, told_of_lessons
 from promptbreeder.usecases.reporting import RunProgress, RunResult, verdict_of
 from promptbreeder.usecases.workbench import Workbench
 
@@ -90,7 +90,7 @@ class StoreDesk:
             clock=lambda: time.monotonic() - started,
             tell=tell,
         )
-        strategy = choose(
+        strategy = bench.choose(
             plan.strategy,
             plan.profile,
             generations=plan.generations,
@@ -115,9 +115,12 @@ class StoreDesk:
                 version=version,
                 verdict=verdict_of(plan, judged, version) + _late(runs.waiting_immigrants(db, run_id)),
                 search_score=outcome.score.accuracy if outcome is not None and outcome.score is not None else None,
+                inherited=told_of_lessons(db, run_id, plan, outcome, version),
             )
             status: RunStatus = "cancelled" if outcome is None or outcome.ended_by == "cancel" else "finished"
             runs.stop(db, run_id, fence, status=status, result=result.model_dump_json(), error=None, now=now)
+            if judged is not None and status == "finished":
+                note_patterns(db, run_id, plan, judged, now=now)
             replies.evict(db)
             events.append(
                 db,
@@ -126,7 +129,7 @@ class StoreDesk:
                 kind="evolved",
                 actor="system",
                 client="promptbreeder-mcp",
-                reason=result.verdict,
+                reason=f"{result.verdict} {result.inherited}".rstrip(),
                 before=plan.incumbent,
                 after=version,
                 data={"run": run_id, "status": status},
@@ -179,6 +182,7 @@ def task_of(plan: Plan, material: Material) -> asks.Task:
         train=material.train,
         blocks=len(material.search),
         block_size=BLOCK_SIZE,
+        priors=plan.priors,
     )
 
 
@@ -219,7 +223,7 @@ def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, *, judge
         winner,
         origin="evolved",
         parents=(plan.incumbent,),
-        operator=made["operator"] if made else "candidate",
+        operator=source_of(plan, winner) or (made["operator"] if made else "candidate"),
         run_id=run_id,
         calibration={"fingerprint": measured_on, "prior": list(prior)} if prior is not None else None,
         now=now,

@@ -9,7 +9,7 @@ import anyio
 from promptbreeder.errors import Conflict, InvalidInput
 from promptbreeder.evaluation.fitness import preference_score
 from promptbreeder.evaluation.metrics import metric_of
-from promptbreeder.evolution.strategies import choose
+from promptbreeder.evolution.lessons import quotes
 from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.requests import Actor, EvolveRequest
 from promptbreeder.results import RunReport
@@ -18,15 +18,13 @@ from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import MIN_SEARCH_EXAMPLES, Skill, Split
 from promptbreeder.store import duels, events, examples, runs, skills, versions
 from promptbreeder.store.tables import Tables
-from promptbreeder.text import normalise
 from promptbreeder.usecases.reporting import run_report
+from promptbreeder.usecases.teaching import taught
 from promptbreeder.usecases.workbench import Workbench
 
 OnProgress = Callable[[RunReport], Awaitable[None]]
 PROGRESS_SECONDS = 2.0
 SECONDS_LIMIT = 6 * 3600.0
-LEAKING_CHARACTERS = 12
-"""A shorter input may stand in a prompt by chance."""
 TOKENS_PER_CALL = 8
 """A call costs at least about this much; turns a token budget into a cap on calls."""
 
@@ -196,10 +194,9 @@ async def _hand_in(bench: Workbench, request: EvolveRequest, run_id: str) -> Non
 
 async def _prompts_of(bench: Workbench, skill: Skill, texts: tuple[str, ...]) -> tuple[Prompt, ...]:
     gate = await bench.store.read(lambda db: examples.of_split(db, skill.name, Split.GATE))
-    inputs = [normalise(example.input) for example in gate if len(example.input) >= LEAKING_CHARACTERS]
+    inputs = [example.input for example in gate]
     for text in texts:
-        plain = normalise(text)
-        if any(known in plain for known in inputs):
+        if quotes(text, inputs):
             raise InvalidInput(
                 f"the candidate {text[:60]!r}... contains an example of the gate split, which must stay unseen; "
                 "remove the example's text"
@@ -211,7 +208,7 @@ async def _prompts_of(bench: Workbench, skill: Skill, texts: tuple[str, ...]) ->
 
 async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[Prompt, ...]]:
     """Return the plan, and those candidates that the first population has no room for."""
-    strategy = choose(
+    strategy = bench.choose(
         request.strategy,
         request.profile,
         generations=request.generations,
@@ -264,6 +261,6 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
             preference=preference_score(wins, losses),
             optuna=strategy.optuna,
         )
-        return plan, seeds[strategy.room :]
+        return taught(db, plan, strategy.room), seeds[strategy.room :]
 
     return await bench.store.read(freeze)

@@ -7,6 +7,7 @@ from promptbreeder.exports.carried import Carried
 from promptbreeder.exports.chat import chat
 from promptbreeder.exports.modelfile import modelfile
 from promptbreeder.exports.snippet import snippet
+from promptbreeder.likely_keys import masked
 from promptbreeder.prompt import Decoding
 from promptbreeder.results import Accuracy
 from promptbreeder.store import skills, versions
@@ -17,10 +18,11 @@ Form = Literal["modelfile", "messages", "python"]
 _WRITERS = {"modelfile": modelfile, "messages": chat, "python": snippet}
 
 
-async def export_version(bench: Workbench, name: str, form: Form, number: int | None) -> str:
+async def export_version(bench: Workbench, name: str, form: Form, number: int | None, *, redact: bool = False) -> str:
     """Return a version (default: production) as a text that works without this program.
 
-    What each way of decoding is worth is measured if it is not known, for the text says it.
+    With `redact` likely keys are left out of it. What each way of decoding is worth is measured if it is not known,
+    for the text says it.
 
     Raises:
         InvalidInput: if the version takes two steps, which no such text can do.
@@ -49,7 +51,8 @@ async def export_version(bench: Workbench, name: str, form: Form, number: int | 
         prior=await prior_of(bench, skill, version, version.prompt),
         accuracies={decoding: _words(accuracy) for decoding, accuracy in measured.items()},
     )
-    return _WRITERS[form](carried)
+    text = _WRITERS[form](carried)
+    return masked(text) if redact else text
 
 
 def _words(accuracy: Accuracy) -> str:

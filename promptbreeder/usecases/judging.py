@@ -23,9 +23,10 @@ from promptbreeder.store import duels, evaluations, examples, runs, skills, vers
 from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
+from promptbreeder.suspicion import flags_of
 from promptbreeder.usecases.ab_tests import vote_test
 from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation
-from promptbreeder.usecases.reporting import search_score_of
+from promptbreeder.usecases.reporting import inherited_of, search_score_of
 from promptbreeder.usecases.skills import list_skills
 from promptbreeder.usecases.workbench import Workbench
 
@@ -125,6 +126,7 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
         gate=None,
         verdict="In production." if judged is None else judged.found.sentence,
         evidence=None if judged is None else judged.evidence,
+        flags=tuple(map(str, flags_of(version.prompt))),
     )
     if skill.metric == "preference":
         said = f"Judged by votes alone. {known.verdict}"
@@ -139,6 +141,7 @@ async def _measured(bench: Workbench, skill: Skill, version: Version, production
         "gate": accuracy_of(evaluation.scores),
         "gate_free": accuracy_of((await gate_evaluation(bench, skill, version, Decoding.FREE)).scores),
         "production_gate": accuracy_of((await gate_evaluation(bench, skill, production)).scores),
+        "inherited": await bench.store.read(lambda db: inherited_of(db, version)),
         "search_score": await bench.store.read(lambda db: search_score_of(db, version)),
         "parts": await fitness_parts(bench, skill, evaluation),
         "tokens": cost.tokens,

@@ -8,7 +8,7 @@ from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.lifecycle.gate import accuracy_of
 from promptbreeder.prompt import Decoding, Prompt
-from promptbreeder.results import Accuracy, FitnessParts, Headroom, Row
+from promptbreeder.results import Accuracy, FitnessParts, Row
 from promptbreeder.runs.plan import in_blocks
 from promptbreeder.skill import Skill, Split
 from promptbreeder.store import duels, evaluations, examples, skills, versions
@@ -16,9 +16,6 @@ from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.usecases.workbench import Workbench
-
-HEADROOM_ITEMS = 40
-SOLVED, MANY_UNPARSABLE, FAVOURITE_SHARE = 0.95, 0.2, 0.5
 
 
 async def fingerprint(bench: Workbench, name: str) -> str:
@@ -57,7 +54,7 @@ async def gate_evaluation(
         return found.on(ids)
     prompt = version.prompt.but(decoding=wanted)
     prior = await prior_of(bench, skill, version, prompt)
-    measured = await _measure(bench, skill, prompt, [(e.input, e.expected or "") for e in gate], prior)
+    measured = await measure(bench, skill, prompt, [(e.input, e.expected or "") for e in gate], prior)
     evaluation = Evaluation(
         skill=skill.name,
         version=version.n,
@@ -129,39 +126,10 @@ async def comparison_table(bench: Workbench, name: str, version: int) -> tuple[R
     return tuple(rows)
 
 
-async def headroom(bench: Workbench, name: str) -> Headroom:
-    """Measure what there is to gain on up to 40 search examples with the production prompt."""
-    skill = await bench.store.read(lambda db: skills.get(db, name))
-    version = await bench.store.read(lambda db: versions.production(db, name))
-    metric_of(skill)
-    stored = await bench.store.read(lambda db: examples.of_split(db, name, Split.SEARCH))
-    pairs = [(example.input, example.expected or "") for example in stored[:HEADROOM_ITEMS]]
-    free = await _measure(bench, skill, version.prompt.but(decoding=Decoding.FREE), pairs, None)
-    n = max(1, len(pairs))
-    expected = [answer for _, answer in pairs]
-    majority = max((expected.count(answer) for answer in dict.fromkeys(expected)), default=0) / n
-    constrained = favourite = share = None
-    if skill.labels:
-        chosen = await _measure(bench, skill, version.prompt.but(decoding=Decoding.CONSTRAINED), pairs, None)
-        constrained = sum(chosen.scores) / n
-        favourite = max(skill.labels, key=chosen.answers.count)
-        share = chosen.answers.count(favourite) / n
-    accuracy = sum(free.scores) / n
-    return Headroom(
-        skill=name,
-        n=len(pairs),
-        free=accuracy,
-        constrained=constrained,
-        majority=majority if skill.labels else None,
-        unparsable=free.unparsable / n,
-        favourite=favourite,
-        favourite_share=share,
-        verdict=_headroom_verdict(accuracy, free.unparsable / n, constrained, share),
-    )
-
-
 @dataclass(frozen=True, slots=True)
-class _Measured:
+class Measured:
+    """One prompt's answers, judged."""
+
     scores: tuple[float, ...]
     answers: tuple[str, ...]
     unparsable: int
@@ -169,13 +137,14 @@ class _Measured:
     completion_tokens: int
 
 
-async def _measure(
+async def measure(
     bench: Workbench,
     skill: Skill,
     prompt: Prompt,
     pairs: Sequence[tuple[str, str]],
     prior: Sequence[float] | None,
-) -> _Measured:
+) -> Measured:
+    """Return how `prompt` does on pairs of input and expected answer, block by block; raises ModelError."""
     evaluator, metric = await bench.evaluator(skill), metric_of(skill)
     meter = Meter()
     scores: list[float] = []
@@ -190,23 +159,10 @@ async def _measure(
             unparsable += answer.failure is not None or not verdict.parsed
             fresh += answer.fresh_tokens
             completion += answer.completion_tokens
-    return _Measured(tuple(scores), tuple(answers), unparsable, fresh, completion)
+    return Measured(tuple(scores), tuple(answers), unparsable, fresh, completion)
 
 
 def _row(name: str, evaluation: Evaluation) -> Row:
     measured = accuracy_of(evaluation.scores) or Accuracy(accuracy=0.0, low=0.0, high=1.0, n=0)
     tokens = (evaluation.fresh_tokens + evaluation.completion_tokens) / max(1, measured.n)
     return Row(name=name, **measured.model_dump(), tokens=round(tokens, 1))
-
-
-def _headroom_verdict(free: float, unparsable: float, constrained: float | None, share: float | None) -> str:
-    if free > SOLVED:
-        return "Little to gain: it is nearly always right already."
-    reasons = []
-    if unparsable > MANY_UNPARSABLE:
-        reasons.append("many answers are not in the expected form")
-    if constrained is not None and constrained > free + 0.1:
-        reasons.append("choosing among the labels alone helps")
-    if share is not None and share > FAVOURITE_SHARE:
-        reasons.append("the model favours one label")
-    return f"There is room: {', '.join(reasons)}." if reasons else "There may be room."

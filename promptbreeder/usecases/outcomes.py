@@ -7,6 +7,7 @@ from pydantic import ValidationError
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.evaluation.metrics import metric_of
+from promptbreeder.evolution.lessons import LEAKING_CHARACTERS
 from promptbreeder.prompt import Prompt
 from promptbreeder.requests import Actor, explain
 from promptbreeder.results import OutcomeReport
@@ -16,7 +17,6 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.text import normalise, scrub
 from promptbreeder.usecases.defining import check_examples
 from promptbreeder.usecases.drifting import Standing, standing, told
-from promptbreeder.usecases.evolving import LEAKING_CHARACTERS
 from promptbreeder.usecases.workbench import Workbench
 
 MAX_NOTE_CHARACTERS = 2_000

@@ -8,8 +8,10 @@ from promptbreeder.skill import Skill
 from promptbreeder.store import skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
+from promptbreeder.suspicion import flags_of
 from promptbreeder.text import scrub
 from promptbreeder.usecases.ab_tests import offer
+from promptbreeder.usecases.running import within_limit
 from promptbreeder.usecases.workbench import Workbench, iso
 
 
@@ -28,7 +30,7 @@ async def get_prompt(
         return skills.get(db, name), production, version, parent
 
     skill, production, version, parent = await bench.store.read(look)
-    shown = "{{input}}" if text is None else scrub(text)
+    shown = "{{input}}" if text is None else within_limit(scrub(text))
     found = view(skill, version, production.n, parent, shown)
     if not offering or number is not None:
         return found
@@ -54,19 +56,20 @@ def view(skill: Skill, version: Version, production: int, parent: Version | None
         run_id=version.run_id,
         created_at=iso(version.created_at),
         uri=f"prompt://{skill.name}/versions/{version.n}",
+        flags=tuple(map(str, flags_of(prompt))),
         diff="" if parent is None else diff(parent, version),
     )
 
 
-async def list_versions(bench: Workbench, name: str) -> tuple[PromptView, ...]:
-    """Return all versions of a skill, oldest first."""
+async def list_versions(bench: Workbench, name: str, after: int, limit: int | None) -> tuple[PromptView, ...]:
+    """Return the versions of a skill with a number above `after`, oldest first; at most `limit`."""
 
     def look(db: Tables) -> tuple[PromptView, ...]:
         skill, production = skills.get(db, name), versions.production(db, name).n
         stored = {version.n: version for version in versions.all_versions(db, name)}
         return tuple(
             view(skill, version, production, stored[version.parents[0]] if version.parents else None, "{{input}}")
-            for version in stored.values()
+            for version in [version for version in stored.values() if version.n > after][:limit]
         )
 
     return await bench.store.read(look)

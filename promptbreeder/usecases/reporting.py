@@ -1,19 +1,23 @@
 """What is said of a run while it goes on and when it has ended."""
 
 import json
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from promptbreeder.evaluation.meter import Usage
+from promptbreeder.evolution.credit import Record
 from promptbreeder.lifecycle.gate import accuracy_of, paired
 from promptbreeder.prompt import Prompt
-from promptbreeder.results import BestSoFar, RunReport
+from promptbreeder.results import BestSoFar, Leader, RunReport
 from promptbreeder.runs.driver import Outcome, Progress
 from promptbreeder.runs.plan import Plan
 from promptbreeder.store import runs, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
+from promptbreeder.suspicion import flags_of, told
+from promptbreeder.usecases.learning import offered
 from promptbreeder.usecases.workbench import Workbench
 
 WEAK_WRITER_SHARE = 0.75
@@ -21,6 +25,17 @@ WEAK_WRITER_SHARE = 0.75
 WEAK_WRITER_TEXTS = 20
 MAX_LINEAGE = 8
 SHOWN_CHARACTERS = 100
+
+
+class Probed(BaseModel):
+    """What the best prompt made of one train example."""
+
+    model_config = ConfigDict(frozen=True)
+
+    item: int
+    """Index into the plan's train ids."""
+    answer: str
+    right: bool
 
 
 class RunProgress(BaseModel):
@@ -37,6 +52,10 @@ class RunProgress(BaseModel):
     seconds: float = 0.0
     rejected: dict[str, int] = Field(default_factory=dict)
     written: int = 0
+    leaders: tuple[Leader, ...] = ()
+    probed: tuple[Probed, ...] = ()
+    operators: Mapping[str, Record] = Field(default_factory=dict)
+    """How often each operator's children beat their parents; the last word when the run has ended."""
     agreement: float | None = None
 
     @classmethod
@@ -54,6 +73,20 @@ class RunProgress(BaseModel):
             seconds=progress.seconds,
             rejected=told.rejected if told else {},
             written=told.written if told else 0,
+            leaders=tuple(
+                Leader(
+                    prompt=prompt.instruction,
+                    search_score=score.accuracy,
+                    decoding=prompt.decoding,
+                    demonstrations=len(prompt.demonstrations),
+                )
+                for prompt, score in progress.leaders
+            ),
+            probed=tuple(
+                Probed(item=trial.item, answer=(trial.answer or trial.working)[:SHOWN_CHARACTERS], right=trial.right)
+                for trial in progress.probed
+            ),
+            operators=progress.operators,
             agreement=progress.agreement,
         )
 
@@ -67,6 +100,19 @@ class RunResult(BaseModel):
     verdict: str
     search_score: float | None = None
     """Accuracy of the version on the search split, by which it was chosen: optimistic."""
+    inherited: str = ""
+    """What was taken over from other skills, and what it brought, in one sentence."""
+
+
+def operators_of(run: runs.Run) -> Mapping[str, Record]:
+    """Return how often each operator's children beat their parents in a run, as far as it went."""
+    return RunProgress.model_validate_json(run.progress).operators if run.progress else {}
+
+
+def inherited_of(db: Tables, version: Version) -> str:
+    """Return what the run that made a version had taken over from other skills; empty where it had nothing."""
+    run = runs.get(db, version.run_id) if version.run_id is not None else None
+    return "" if run is None or run.result is None else RunResult.model_validate_json(run.result).inherited
 
 
 def search_score_of(db: Tables, version: Version) -> float | None:
@@ -155,6 +201,7 @@ def report_of(run: runs.Run) -> RunReport:
         seconds=round(progress.seconds, 1),
         eta_seconds=_eta(run.status, progress, plan.token_limit),
         rejected=progress.rejected,
+        inherited=result.inherited if result else offered(plan),
         likelihood_agreement=None if progress.agreement is None else round(progress.agreement, 2),
         next_step=_next_step(run, result),
     )
@@ -182,7 +229,9 @@ def verdict_of(plan: Plan, outcome: Outcome | None, version: int | None) -> str:
     facts = f"gate accuracy {before} -> {after}; {compared.better} better, {compared.worse} worse"
     if version is None:
         return f"No improvement found: the best candidate ({search}) did not hold on the gate split: {facts}."
-    return f"Version {version} is better: {facts}. {_ended(outcome)}"
+    flagged = told(flags_of(outcome.winner))
+    asks = f" {flagged} Promoting it asks for force." if flagged else ""
+    return f"Version {version} is better: {facts}. {_ended(outcome)}{asks}"
 
 
 def _ended(outcome: Outcome) -> str:
@@ -200,7 +249,8 @@ def _writer_note(progress: RunProgress) -> str:
         return ""
     return (
         f"The writer yielded little: {rejected} of {progress.written} texts were rejected. A larger local writer "
-        "(PROMPTBREEDER_WRITER) or candidates of your own (evolve_prompt(candidates=[...])) would help."
+        "(PROMPTBREEDER_WRITER) or candidates of your own (evolve_prompt(candidates=[...])) would help; "
+        "get_run(run_id, brief=true) says what they need to do."
     )
 
 

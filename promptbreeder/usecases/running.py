@@ -72,6 +72,11 @@ def checked_input(text: str) -> str:
     text = scrub(text)
     if not text.strip():
         raise InvalidInput("the input is empty; give the text that the skill should work on")
+    return within_limit(text)
+
+
+def within_limit(text: str) -> str:
+    """Return the input as it is; raises InvalidInput if it is too long."""
     if len(text) > MAX_EXAMPLE_CHARACTERS:
         raise InvalidInput(f"the input has {len(text):,} characters; {MAX_EXAMPLE_CHARACTERS:,} are the most")
     return text

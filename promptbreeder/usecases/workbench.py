@@ -10,6 +10,7 @@ import anyio
 from promptbreeder.errors import ModelChanged
 from promptbreeder.evaluation.cached import CachedModel
 from promptbreeder.evaluation.evaluator import Evaluator
+from promptbreeder.evolution import strategies
 from promptbreeder.models.base import Catalog, Model
 from promptbreeder.runs.plan import in_blocks
 from promptbreeder.skill import Skill, Split
@@ -39,6 +40,8 @@ class Workbench:
     """None: the executor writes for itself."""
     clock: Callable[[], float]
     """Unix seconds."""
+    choose: Callable[..., strategies.Chosen] = strategies.choose
+    """Which strategies there are: those of the product, but for the self-test."""
     on_change: Callable[[Change], None] | None = None
     _open: dict[str, Model] = field(default_factory=dict)
     _changed: list[Model] = field(default_factory=list)

@@ -13,12 +13,12 @@ _INPUT = PromptArgument(name="input", description="What the prompt is to work on
 
 
 async def listed(service: Service) -> list[Prompt]:
-    """Return one prompt a skill; its description holds nothing that a model or a stranger wrote."""
+    """Return one prompt a skill; beside the skill's name nothing in it comes from the database."""
     return [
         Prompt(
             name=line.skill,
             title=f"Prompt of {line.skill}",
-            description=f"Version {line.production}, in production",
+            description="The prompt in production, filled in",
             arguments=[_INPUT],
         )
         for line in await service.skills()

@@ -6,6 +6,7 @@ from promptbreeder.errors import NotFound
 from promptbreeder.service import Service
 from promptbreeder_resources.reading import JSON_TYPE, as_json, reading
 
+PAGE = 100
 _DIGITS = 7
 
 
@@ -24,15 +25,15 @@ def register(server: MCPServer[Service], service: Service) -> None:
         return as_json(await service.prompt(skill))
 
     @server.resource(
-        "prompt://{skill}/versions",
+        "prompt://{skill}/versions{?after}",
         name="prompt-versions",
         title="Prompt versions",
-        description="All versions of a skill's prompt, oldest first",
+        description=f"Versions of a skill's prompt, oldest first, {PAGE} at a time; after=N gives later ones",
         mime_type=JSON_TYPE,
     )
     @reading
-    async def versions(skill: str) -> str:
-        return as_json(await service.versions(skill))
+    async def versions(skill: str, after: str = "") -> str:
+        return as_json(await service.versions(skill, after=_number(after) if after else 0, limit=PAGE))
 
     @server.resource(
         "prompt://{skill}/versions/{n}",
@@ -43,6 +44,10 @@ def register(server: MCPServer[Service], service: Service) -> None:
     )
     @reading
     async def version(skill: str, n: str) -> str:
-        if not (n.isascii() and n.isdigit() and len(n) <= _DIGITS):
-            raise NotFound(f"{n[:20]!r} is not a version number")
-        return as_json(await service.prompt(skill, int(n)))
+        return as_json(await service.prompt(skill, _number(n)))
+
+
+def _number(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
+        raise NotFound(f"{text[:20]!r} is not a version number")
+    return int(text)

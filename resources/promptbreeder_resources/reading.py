@@ -12,6 +12,7 @@ from promptbreeder.errors import InvalidInput, NotFound, PromptBreederError
 
 P = ParamSpec("P")
 JSON_TYPE = "application/json"
+MAX_ERROR_CHARACTERS = 2_000
 
 
 def as_json(result: BaseModel | Sequence[BaseModel]) -> str:
@@ -38,5 +39,5 @@ def reading(read: Callable[P, Awaitable[str]]) -> Callable[P, Awaitable[str]]:
 
 
 def _encodable(error: PromptBreederError) -> str:
-    """Return the message without lone surrogates (a path may hold some): on the wire they would end the server."""
-    return str(error).encode(errors="replace").decode()
+    """Return the message, capped, without lone surrogates (a path may hold some): sent, they end the server."""
+    return str(error)[:MAX_ERROR_CHARACTERS].encode(errors="replace").decode()

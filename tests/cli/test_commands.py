@@ -75,6 +75,18 @@ def test_the_demo_shows_what_evolving_brought(run: Run) -> None:
     assert "promptbreeder-mcp promote ticket-route 2" in said
 
 
+def test_headroom_says_whether_evolving_is_worth_it(run: Run, tickets_in: str) -> None:
+    """In a sentence, or as one object; the fitness then shows it."""
+    assert f"promptbreeder-mcp headroom {tickets_in}" in run("fitness", tickets_in).stdout
+    said = run("headroom", tickets_in).stdout
+    assert said.startswith("Headroom on ")
+    assert "worth evolving" in said.lower()
+    found = json.loads(run("headroom", tickets_in, "--json").stdout)
+    assert found["verdict"] in said
+    assert set(found) >= {"as_it_is", "best", "spread", "noise", "majority", "unparsable", "label_bias", "worth_it"}
+    assert said.strip() in run("fitness", tickets_in).stdout
+
+
 def test_the_demo_prints_one_object_with_these_fields(run: Run) -> None:
     """Scripts of others read it; all else is on stderr."""
     result = run("demo", "--json", "--seed", 3, "--budget-tokens", 60_000)

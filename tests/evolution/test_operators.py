@@ -13,7 +13,7 @@ from promptbreeder.evolution.operators.modelfree import MOVES
 from promptbreeder.evolution.profiles import PROFILES
 from promptbreeder.skill import Example
 
-WRITERS = [name for name in OPERATORS if name not in MOVES]
+WRITERS = [name for name in OPERATORS if name not in MOVES and name != "remedy"]
 
 
 def _parent(population: tuple[Unit, ...], **changes: Any) -> Unit:  # noqa: ANN401  fields of a prompt
@@ -54,6 +54,18 @@ def test_both_task_prompts_are_mutated(  # noqa: PLR0917  fixtures
     child = outside(task, writer=writer).drive(OPERATORS[name](both[0], both, context()))
     assert child.prompt.instruction != both[0].prompt.instruction
     assert child.prompt.second_instruction not in ("", both[0].prompt.second_instruction)
+
+
+def test_a_remedy_is_what_the_failures_call_for(
+    population: tuple[Unit, ...], task: Task, outside: Callable[..., Any], context: Callable[..., Any]
+) -> None:
+    """Where all fails the prompt is changed without a writer; where nothing fails there is nothing to do."""
+    failing = outside(task, right=lambda _: False)
+    child = failing.drive(OPERATORS["remedy"](population[0], population, context()))
+    assert (child.operator, child.parents) == ("remedy", (population[0].prompt.content_hash,))
+    assert child.prompt != population[0].prompt
+    assert not failing.drafts
+    assert outside(task).drive(OPERATORS["remedy"](population[0], population, context())) is population[0]
 
 
 @pytest.mark.parametrize("name", OPERATORS)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from promptbreeder.evidence.cusum import Detector, detect
+from promptbreeder.evidence.cusum import THRESHOLD, Detector, detect
 from promptbreeder.lifecycle.drift import (
     COOLDOWN_SECONDS,
     DAY,
@@ -61,7 +61,7 @@ def test_the_reading_carries_what_it_rests_on() -> None:
     """Counts in the window, the p-value against 70 %, the detector's evidence, and the reading for information."""
     assert (FAILING.right, FAILING.n) == (26, 50)
     assert FAILING.p_rollback == pytest.approx(0.00559, abs=1e-5)
-    assert FAILING.evidence > 1_500
+    assert FAILING.evidence > THRESHOLD
     assert FAILING.window_below_eighty
     assert not reading(35, 15, before=50).window_below_eighty
     assert OK.evidence < 20

@@ -12,7 +12,7 @@ import pytest
 from promptbreeder.models import embedded, formats, weights
 from promptbreeder.models.base import Block, Choice, Likelihood, Model, Rates, Reply, Sampling
 from promptbreeder.models.embedded import EmbeddedModel, EngineName
-from promptbreeder.models.engine import Interrupted, Stopped
+from promptbreeder.models.engine import EngineKind, Interrupted, Stopped, Threads
 from promptbreeder.models.ollama.backend import OllamaModel
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.prompt import Message
@@ -80,8 +80,9 @@ class PretendedEngine:
     exact_choice = True
     has_likelihood = True
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, threads: Threads) -> None:
         self.path = path
+        self.threads = threads
         self.closed = False
         self.measured = 0
         self.endless = False
@@ -112,9 +113,9 @@ class PretendedEngine:
         return Block(tuple(Likelihood(-1.0, 1) for _ in prompts))
 
     def measure_rates(self) -> Rates:
-        """Be fastest on BF16."""
+        """Read fastest on BF16, write fastest with one thread."""
         self.measured += 1
-        return Rates(read=200.0 if "BF16" in self.path.name else 100.0, write=10.0)
+        return Rates(read=200.0 if "BF16" in self.path.name else 100.0, write=30.0 / self.threads.write)
 
     def close(self) -> None:
         """Remember it."""
@@ -128,14 +129,14 @@ def engines(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[PretendedEn
     shipped = tmp_path / "pretended.gguf"
     shipped.write_bytes(b"weights")
 
-    def load(path: Path) -> PretendedEngine:
-        loaded.append(PretendedEngine(path))
+    def load(path: Path, threads: Threads) -> PretendedEngine:
+        loaded.append(PretendedEngine(path, threads))
         return loaded[-1]
 
     def requantise(source: Path, target: Path, name: str, _: Stopped) -> None:
         target.write_bytes(source.read_bytes() + name.encode())
 
-    monkeypatch.setattr(embedded, "_engine_loader", lambda _: ("pretended", load))
+    monkeypatch.setattr(embedded, "_engine_kind", lambda _: EngineKind("pretended", 3, load))
     monkeypatch.setattr(weights, "find", lambda *_: shipped)
     monkeypatch.setattr(formats, "requantise", requantise)
     return loaded

@@ -16,6 +16,7 @@ from promptbreeder.errors import InvalidInput, ModelBusy, ModelChanged, ModelCra
 from promptbreeder.models import embedded, turns, weights
 from promptbreeder.models.base import Choose, Expected, Generate, Sampling
 from promptbreeder.models.embedded import EmbeddedModel
+from promptbreeder.models.engine import Threads
 from promptbreeder.prompt import Message
 
 pytestmark = pytest.mark.anyio
@@ -69,14 +70,14 @@ async def test_the_fingerprint_names_engine_and_format(
 ) -> None:
     """Another engine or another format is another fingerprint."""
     await model.open()
-    name, load = embedded._engine_loader("auto")
+    kind = embedded._engine_kind("auto")
 
-    def load_other(path: Path) -> Any:  # noqa: ANN401  a pretended engine
-        engine: Any = load(path)
+    def load_other(path: Path, threads: Threads) -> Any:  # noqa: ANN401  a pretended engine
+        engine: Any = kind.load(path, threads)
         engine.description = "pretended 2"
         return engine
 
-    monkeypatch.setattr(embedded, "_engine_loader", lambda _: (name, load_other))
+    monkeypatch.setattr(embedded, "_engine_kind", lambda _: kind._replace(load=load_other))
     other = EmbeddedModel("", tmp_path / "models", lock=tmp_path / "lock" / "compute.lock")
     await other.open()
     (note,) = (tmp_path / "models").glob("*.json")
@@ -313,4 +314,4 @@ def test_a_missing_engine_is_an_error_with_the_ways_out(
     """The error names what to install, and the scripted model to try the tools with."""
     monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
     with pytest.raises(ModelMissing, match=f"(?s){way}.*scripted"):
-        embedded._engine_loader(wanted)
+        embedded._engine_kind(wanted)

@@ -8,7 +8,7 @@ import pytest
 
 from promptbreeder.errors import ModelCrashed
 from promptbreeder.models import formats
-from promptbreeder.models.engine import Interrupted, Stopped
+from promptbreeder.models.engine import EngineKind, Interrupted, Stopped
 from promptbreeder.models.tuned import Tuned, tune
 
 Tune = Callable[..., tuple[Tuned, Path]]
@@ -26,10 +26,11 @@ def tuning(folder: Path, engines: list[Any], tmp_path: Path) -> Tune:
     """Return a function that tunes the pretended weights on a pretended engine."""
     assert engines == []
 
-    def run(engine: str = "pretended", *, stopped: Stopped = lambda: False) -> tuple[Tuned, Path]:
+    def run(name: str = "pretended", *, cores: int = 3, stopped: Stopped = lambda: False) -> tuple[Tuned, Path]:
         from promptbreeder.models import embedded  # noqa: PLC0415 - as the fixture has patched it
 
-        return tune(tmp_path / "pretended.gguf", folder, engine, embedded._engine_loader("auto")[1], stopped)
+        kind = embedded._engine_kind("auto")._replace(name=name, cores=cores)
+        return tune(tmp_path / "pretended.gguf", folder, kind, stopped)
 
     return run
 
@@ -38,10 +39,23 @@ def test_the_fastest_format_is_chosen_and_the_others_removed(tuning: Tune, folde
     """Each format is measured on an engine that is closed again; one note and one file remain."""
     tuned, path = tuning()
     assert (tuned.format, tuned.rates.read) == ("BF16", 200.0)
-    assert [engine.measured for engine in engines] == [1, 1, 1]
+    assert [engine.measured for engine in engines] == [1, 1, 1, 1]
     assert all(engine.closed for engine in engines)
     assert sorted(entry.suffix for entry in folder.iterdir()) == [".gguf", ".json"]
     assert path.parent == folder
+
+
+def test_as_many_threads_write_as_write_fastest(tuning: Tune, engines: list[Any]) -> None:
+    """All cores read; one thread writes where it is faster alone, and its speed is the one that is noted."""
+    tuned, _ = tuning()
+    assert (tuned.writers, tuned.rates.write) == (1, 30.0)
+    assert [engine.threads for engine in engines] == [(3, 3), (3, 3), (3, 3), (3, 1)]
+
+
+def test_one_core_leaves_nothing_to_choose(tuning: Tune, engines: list[Any]) -> None:
+    """Nothing is measured twice."""
+    assert tuning(cores=1)[0].writers == 1
+    assert [engine.threads for engine in engines] == [(1, 1)] * 3
 
 
 def test_what_is_known_is_not_measured_again(tuning: Tune, engines: list[Any]) -> None:
@@ -106,11 +120,11 @@ def test_a_file_that_cannot_be_loaded_is_an_error(folder: Path, tmp_path: Path) 
     source = tmp_path / "bad.gguf"
     source.write_bytes(b"bad")
 
-    def load(_: Path) -> Any:  # noqa: ANN401  never returns
+    def load(*_: object) -> Any:  # noqa: ANN401  never returns
         raise ModelCrashed("cannot load")
 
     with pytest.raises(ModelCrashed, match="cannot load"):
-        tune(source, folder, "pretended", load, lambda: False)
+        tune(source, folder, EngineKind("pretended", 2, load), lambda: False)
     assert not list(folder.iterdir())
 
 

@@ -35,7 +35,7 @@ async def test_the_index_and_every_production_prompt_are_listed_the_rest_as_temp
     templates = {t.uri_template for t in (await client.list_resource_templates()).resource_templates}
     assert templates == {
         "prompt://{skill}/production",
-        "prompt://{skill}/versions",
+        "prompt://{skill}/versions{?after}",
         "prompt://{skill}/versions/{n}",
         "history://{skill}{?before}",
         "history://{skill}/production/{time}",
@@ -143,7 +143,7 @@ async def test_skills_versions_and_runs_are_completed(client: Client, call: Call
     await call(client, "define_skill", name="tiny", description="d", prompt=GOOD)
     await call(client, "define_skill", name="tickets", description="d", prompt=GOOD)
     run = await call(client, "evolve_prompt", **SMALL)
-    one, versions = "prompt://{skill}/versions/{n}", "prompt://{skill}/versions"
+    one, versions = "prompt://{skill}/versions/{n}", "prompt://{skill}/versions{?after}"
     assert await completed(client, versions, "skill", "ti") == ["tickets", "tiny"]
     assert await completed(client, versions, "skill", "tin") == ["tiny"]
     assert await completed(client, versions, "skill", "x") == []
@@ -170,7 +170,7 @@ async def test_every_skill_is_a_prompt_that_follows_production(client: Client, c
     """Filled in with the input; a system turn opens the first user turn, since MCP has none."""
     await call(client, "define_skill", name="tickets", description="d", prompt=GOOD)
     (prompt,) = (await client.list_prompts()).prompts
-    assert (prompt.name, prompt.description) == ("tickets", "Version 1, in production")
+    assert (prompt.name, prompt.description) == ("tickets", "The prompt in production, filled in")
     assert [(argument.name, argument.required) for argument in prompt.arguments or ()] == [("input", True)]
     await call(client, "promote", skill="tickets", version=2, reason="equal", force=True)
     filled = await client.get_prompt("tickets", {"input": "My parcel"})

@@ -29,7 +29,8 @@ async def test_edits_make_a_better_version_without_asking_a_writer(
     assert report.best.search_score > report.baseline
     assert view.origin == "evolved"
     assert lineage
-    assert {entry["kind"] for entry in entries(database)} == {"measure", "attempt", "immigrants", "generation", "gate"}
+    kinds = {entry["kind"] for entry in entries(database)}
+    assert kinds == {"measure", "attempt", "immigrants", "generation", "probe", "gate"}
     assert [r for r in model.requests if isinstance(r, Generate) and r.sampling.temperature > 0] == []
 
 

@@ -192,3 +192,26 @@ def test_what_was_not_measured_is_incomplete_and_worth_nothing(ledger: Ledger) -
     ledger.enter([SHORT])
     score = ledger.full_score(SHORT)
     assert (score.items, score.complete, score.fitness) == (0, False, 0.0)
+
+
+def test_fitter_means_fitter_on_the_blocks_that_both_have_seen(ledger: Ledger, know: Callable[..., None]) -> None:
+    """A lucky easy block of one alone counts for nothing; without a common block there is no answer."""
+    know(INCUMBENT, 2, 10)
+    know(SHORT, 3)
+    assert ledger.is_fitter(SHORT.content_hash, INCUMBENT.content_hash) is True
+    assert ledger.is_fitter(INCUMBENT.content_hash, SHORT.content_hash) is False
+    assert ledger.is_fitter(SHORT.content_hash, SHORT.content_hash) is False
+    ledger.enter([LONG])
+    assert ledger.is_fitter(LONG.content_hash, SHORT.content_hash) is None
+    assert ledger.is_fitter("never seen", SHORT.content_hash) is None
+
+
+def test_leaders_are_the_fittest_of_each_text(ledger: Ledger, know: Callable[..., None]) -> None:
+    """Measured in full, best first; the same text with other demonstrations is shown once."""
+    twin = SHORT.but(demonstrations=(Demonstration(input="a", output="b"),))
+    know(SHORT, 5, 5)
+    know(twin, 7, 7)
+    know(MIDDLE, 6, 6)
+    know(LONG, 10)
+    assert [prompt for prompt, _ in ledger.leaders(5)] == [twin, MIDDLE]
+    assert [prompt for prompt, _ in ledger.leaders(1)] == [twin]

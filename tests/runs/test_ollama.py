@@ -194,7 +194,7 @@ async def test_one_model_writes_and_another_executes(  # noqa: PLR0917  fixtures
     """New prompts come from the writer, labels from the executor, and the run keeps both fingerprints."""
     async with ollama("two", default_writer=WRITER) as service:
         await service.define_skill(ticket_skill(), actor)
-        assert (await evolve(service)).status == "finished"
+        assert (await evolve(service, strategy="promptbreeder")).status == "finished"
     asked = [body for _, path, body in server.requests if path == "/api/generate"]
     wrote = [body for body in asked if body["model"] == "qwen2.5:7b" and body["options"]["temperature"] > 0]
     chose = [body for body in asked if body.get("logprobs") and "Which queue" in body["prompt"]]

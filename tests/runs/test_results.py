@@ -222,7 +222,7 @@ async def test_a_writer_that_yields_garbage_ends_no_run_and_is_reported(
     """Model-free operators go on, and the report names the two ways to better texts."""
     writer = ScriptedModel(lambda request: "billing" if request.sampling.seed % 2 else "", name="writer")
     async with open_service(database, writer=writer) as service:
-        report = await evolve(service, generations=4)
+        report = await evolve(service, strategy="promptbreeder", generations=4)
     assert report.status == "finished"
     assert report.version is not None
     assert writer.requests
@@ -237,7 +237,7 @@ async def test_a_dead_writer_pauses_the_run(
     """A backend that is gone is no garbled text: nothing is made up in its place, and the run can go on later."""
     writer = ScriptedModel(name="writer", fail_at={1: ModelCrashed("the writer is gone")})
     async with open_service(database, writer=writer) as service:
-        run = await evolve(service)
+        run = await evolve(service, strategy="promptbreeder")
         assert run.status == "paused"
         assert "the writer is gone" in run.verdict
         assert (await evolve(service, run_id=run.run_id)).status == "finished"
@@ -253,7 +253,7 @@ async def test_a_defect_ends_one_run_and_not_the_service(
 
     writer = ScriptedModel(broken, name="writer")
     async with open_service(database, writer=writer) as service:
-        report = await evolve(service)
+        report = await evolve(service, strategy="promptbreeder")
         assert report.status == "failed"
         assert "doctor" in report.verdict
         assert (await service.run_skill("tickets", "invoice and refund")).version == 1

@@ -110,3 +110,31 @@ async def test_a_small_model_gets_a_better_prompt_through_the_protocol(
         assert (await call(client, "promote", skill=skill, version=2, reason="better"))["after"] == 2
         assert (await call(client, "run_skill", skill=skill, input="Where is my parcel?"))["version"] == 2
         assert (await call(client, "rollback", skill=skill, reason="a test"))["after"] == 1
+
+
+def test_the_headroom_check_finds_the_label_bias_of_a_small_model(
+    *,
+    home: Path,
+    real_models: Path,
+    environment: dict[str, str],
+    log: IO[str],
+    ticket_route: dict[str, Any],
+    tmp_path: Path,
+) -> None:
+    """On the demo's skill the ways of decoding settle it, before anything dearer is tried."""
+    home.mkdir()
+    (home / "models").symlink_to(real_models)
+    file = tmp_path / "ticket-route.json"
+    file.write_text(json.dumps({**ticket_route, "settings": {"max_answer_tokens": 4}}), encoding="utf-8")
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "promptbreeder_server", *arguments]
+        return subprocess.run(
+            command, env=environment, stderr=log, stdout=subprocess.PIPE, check=True, text=True
+        ).stdout
+
+    run("import", str(file))
+    found = json.loads(run("headroom", "ticket-route", "--json"))
+    assert (found["kind"], found["worth_it"], found["tried"], found["n"]) == ("decoding", True, 2, 40)
+    assert found["best"] > found["as_it_is"] + found["noise"]
+    assert found["label_bias"] > 0.1

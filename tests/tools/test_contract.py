@@ -11,7 +11,17 @@ from mcp_types import Tool
 pytestmark = pytest.mark.anyio
 MAX_LISTING_TOKENS = 3_000
 ARGUMENTS = {
-    "define_skill": {"name", "description", "prompt", "examples", "labels", "metric", "variant", "settings"},
+    "define_skill": {
+        "name",
+        "description",
+        "prompt",
+        "examples",
+        "labels",
+        "metric",
+        "variant",
+        "settings",
+        "inherit_from",
+    },
     "evolve_prompt": {
         "skill",
         "strategy",
@@ -25,13 +35,13 @@ ARGUMENTS = {
         "run_id",
         "wait_seconds",
     },
-    "get_run": {"run_id", "wait_seconds"},
+    "get_run": {"run_id", "wait_seconds", "brief"},
     "cancel_run": {"run_id"},
     "run_skill": {"skill", "input", "version"},
     "compare_prompts": {"skill", "input", "a", "b"},
     "record_vote": {"duel_id", "choice", "comment"},
     "record_outcome": {"call_id", "correct", "expected", "note"},
-    "get_fitness": {"skill", "version"},
+    "get_fitness": {"skill", "version", "headroom"},
     "get_prompt": {"skill", "version", "input"},
     "promote": {"skill", "version", "reason", "expected_production", "force"},
     "rollback": {"skill", "reason", "to_version"},

@@ -34,6 +34,7 @@ MISTAKES = [
     ("define_skill", {**NEW, "labels": ["a", "b"]}, "an example expects 'y'"),
     ("define_skill", {**NEW, "metric": "luck"}, "metric: Input should be 'label', 'exact'"),
     ("define_skill", {**NEW, "settings": {"weights": "heavy"}}, "take one of balanced, fast, taste, accurate"),
+    ("define_skill", {**NEW, "inherit_from": "nobody"}, "inherit_from: no skill named 'nobody'; there are: tickets"),
     (
         "evolve_prompt",
         {"skill": "tickets", "generations": 10**9},

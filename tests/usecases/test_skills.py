@@ -33,6 +33,15 @@ async def test_defining_again_extends_the_skill_and_moves_nothing(
     assert (back.version, back.production) == (1, 1)
 
 
+async def test_a_prompt_written_by_hand_is_decoded_as_the_skill_allows(
+    service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+) -> None:
+    """Freely where that is allowed; a skill that forbids it must not begin with what it forbids."""
+    assert (await service.prompt("tickets")).decoding == Decoding.FREE
+    await service.define_skill(ticket_skill(name="strict", settings=CALIBRATED), actor)
+    assert (await service.prompt("strict")).decoding == Decoding.CALIBRATED
+
+
 async def test_a_definition_without_change_leaves_no_trace_in_the_history(
     service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
 ) -> None:
@@ -197,11 +206,8 @@ async def test_a_prompt_is_shown_as_the_executor_reads_it(service: Service, bett
     assert view.uri == f"prompt://tickets/versions/{better}"
 
 
-async def test_headroom_and_table_say_what_there_is_to_gain(service: Service, better: int) -> None:
-    """The favourite label of a biased model, and what choosing among the labels and a better prompt bring."""
-    headroom = await service.headroom("tickets")
-    assert headroom.favourite == "billing"
-    assert headroom.free == pytest.approx(headroom.majority or 0, abs=0.3)
+async def test_the_table_says_what_a_version_brought(service: Service, better: int) -> None:
+    """The first prompt in two ways of decoding, and the evolved one in its own and pasted as text."""
     rows = await service.table("tickets", better)
     assert [row.name for row in rows] == [
         "your prompt as it is",

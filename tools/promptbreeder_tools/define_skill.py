@@ -44,6 +44,9 @@ async def define_skill(
     variant: Annotated[
         str | None, Field(max_length=8_000, description="A second prompt to compare with, as another version")
     ] = None,
+    inherit_from: Annotated[
+        str | None, Field(max_length=64, description="A skill whose prompt's form the first run tries")
+    ] = None,
     settings: Annotated[
         dict[str, Any] | None,
         Field(description="weights (balanced|fast|taste|accurate), latency_limit_seconds, min_improvement, votes, ..."),
@@ -62,6 +65,7 @@ async def define_skill(
         "labels": labels or (),
         "metric": metric,
         "settings": settings,
+        "inherit_from": inherit_from,
     }
     definition = SkillDefinition.parse(given)
     return said(await service_of(ctx).define_skill(definition, actor_of(ctx)))

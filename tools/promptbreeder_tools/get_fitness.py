@@ -28,11 +28,14 @@ async def get_fitness(
     ctx: Ctx,
     skill: SkillName | None = None,
     version: Annotated[VersionNumber | None, Field(description="Default: production")] = None,
+    headroom: Annotated[  # noqa: FBT002 - the tool's contract
+        bool, Field(description="Check first whether evolving production is worth it; up to a minute")
+    ] = False,
 ) -> Annotated[CallToolResult, Fitness]:
     """Accuracy, fitness, votes of a version, and whether it is ready for production; without skill, a line a skill.
 
     Measures what was never measured.
     """
-    found = await service_of(ctx).fitness(skill, version)
+    found = await service_of(ctx).fitness(skill, version, headroom=headroom)
     more = max(0, len(found.skills) - MAX_SKILLS)
     return said(found.model_copy(update={"skills": found.skills[:MAX_SKILLS], "more": more}))

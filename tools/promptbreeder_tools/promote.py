@@ -29,7 +29,7 @@ async def promote(
     expected_production: Annotated[
         VersionNumber | None, Field(description="Refuse if another version is in production")
     ] = None,
-    force: Annotated[bool, Field(description="Promote against the evidence; recorded")] = False,  # noqa: FBT002
+    force: Annotated[bool, Field(description="Promote against evidence or flags; recorded")] = False,  # noqa: FBT002
 ) -> Annotated[CallToolResult, Moved]:
     """Put a version into production if it is shown to be better; else says what is missing. Ask the user first."""
     moved = await service_of(ctx).promote(

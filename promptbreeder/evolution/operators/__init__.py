@@ -16,6 +16,7 @@ from promptbreeder.evolution.operators.distribution import eda, eda_rank, lineag
 from promptbreeder.evolution.operators.hypermutation import first_order_hyper, zero_order_hyper
 from promptbreeder.evolution.operators.lamarck import lamarck
 from promptbreeder.evolution.operators.modelfree import MOVES, as_operator, renewed
+from promptbreeder.evolution.operators.remedied import remedied
 from promptbreeder.evolution.population import Population, child_of
 
 Operator = Callable[[Unit, Population, Context], Step[Unit]]
@@ -29,6 +30,7 @@ OPERATORS: dict[str, Operator] = {
     "first-order-hyper": first_order_hyper,
     "lamarck": lamarck,
     "differential": differential,
+    "remedy": remedied,
     **{name: as_operator(move) for name, move in MOVES.items()},
 }
 

@@ -73,11 +73,17 @@ def with_labels_last(instruction: str, task: Task, labels: Sequence[str] = ()) -
 
     `labels` gives another order than the task's; an earlier list, in whichever order, is taken out.
     """
+    text = without_label_list(instruction, task)
+    space = "\n" if "\n" in text else " "
+    return f"{text}{space}{_LISTED}{', '.join(labels or task.labels)}.".strip()
+
+
+def without_label_list(instruction: str, task: Task) -> str:
+    """Return `instruction` without the sentences that list all labels."""
     text = instruction
     for listed in _label_lists(instruction, task):
         text = text.replace(listed, "")
-    space = "\n" if "\n" in text.strip() else " "
-    return f"{text.strip()}{space}{_LISTED}{', '.join(labels or task.labels)}.".strip()
+    return text.strip()
 
 
 def listed_labels(instruction: str, task: Task) -> tuple[str, ...]:

@@ -8,11 +8,13 @@ from typing import Generic, TypeVar
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.evolution.asks import Strategy, Task
+from promptbreeder.evolution.auto_profiles import AUTO_PROFILES, AutoProfile
 from promptbreeder.evolution.base_profile import RunProfile
 from promptbreeder.evolution.evoprompt_profiles import DE_PROFILES, GA_PROFILES, EvoPromptProfile
 from promptbreeder.evolution.mipro_profiles import MIPRO_PROFILES, MiproProfile
 from promptbreeder.evolution.opro_profiles import OPRO_PROFILES, OproProfile
 from promptbreeder.evolution.profiles import PROFILES, Profile
+from promptbreeder.evolution.strategies.auto import auto
 from promptbreeder.evolution.strategies.edits import EDITS_PROFILES, EditsProfile, edits
 from promptbreeder.evolution.strategies.evoprompt_de import evoprompt_de
 from promptbreeder.evolution.strategies.evoprompt_ga import evoprompt_ga
@@ -63,9 +65,16 @@ class Entry(Generic[P]):
         return Chosen(name, profile_name, profile, profile.room, begin)
 
 
-AnyEntry = Entry[Profile] | Entry[EvoPromptProfile] | Entry[OproProfile] | Entry[EditsProfile] | Entry[MiproProfile]
+AnyEntry = (
+    Entry[AutoProfile]
+    | Entry[Profile]
+    | Entry[EvoPromptProfile]
+    | Entry[OproProfile]
+    | Entry[EditsProfile]
+    | Entry[MiproProfile]
+)
 STRATEGIES: dict[str, AnyEntry] = {
-    "auto": Entry(promptbreeder, "smollm2", PROFILES),
+    "auto": Entry(auto, "smollm2", AUTO_PROFILES),
     "promptbreeder": Entry(promptbreeder, "smollm2", PROFILES),
     "evoprompt-ga": Entry(evoprompt_ga, "smollm2", GA_PROFILES),
     "evoprompt-de": Entry(evoprompt_de, "smollm2", DE_PROFILES),

@@ -17,7 +17,7 @@ from promptbreeder.evolution.context import Context
 from promptbreeder.evolution.initial import initial_population
 from promptbreeder.evolution.ledger import Ledger
 from promptbreeder.evolution.lockstep import together
-from promptbreeder.evolution.measuring import batch_of, complete, first_look, measured_further, ranked
+from promptbreeder.evolution.measuring import batch_of, complete, first_look, measured_further, ranked, with_elites
 from promptbreeder.evolution.operators import mutated
 from promptbreeder.evolution.operators.recombination import crossover, shuffle_context
 from promptbreeder.evolution.population import Population, pairs, ranking, weighted
@@ -35,7 +35,7 @@ def promptbreeder(task: Task, rng: Random, profile: Profile) -> Strategy:
 
     # 3.1 Initialisation, and a first look that costs little: all on one block, the best third on a second, and so on.
     units = yield from initial_population(context, profile.population)
-    units = _with_elites((yield from first_look(units, profile.survivors, context, ledger)), ledger)
+    units = with_elites((yield from first_look(units, profile.survivors, context, ledger)), ledger)
     yield from report(0, units, context)
     for number in range(1, profile.generations + 1):
         units = joined(units, (yield from arrivals()), guest, ledger)
@@ -43,13 +43,13 @@ def promptbreeder(task: Task, rng: Random, profile: Profile) -> Strategy:
         # 3. Binary tournaments: the mutated copy of the winner overwrites the loser.
         contests = pairs(units, profile.tournaments, rng)
         yield from ledger.measure([units[index].prompt for pair in contests for index in pair], batch)
-        units = _with_elites(units, ledger)
+        units = with_elites(units, ledger)
         outcomes = [_outcome(units, pair, ledger) for pair in contests]
         children = yield from together([_child(units[winner], units, profile, context) for winner, _ in outcomes])
         overwritten = {loser: child for (_, loser), child in zip(outcomes, children, strict=True)}
         units = tuple(overwritten.get(index, unit) for index, unit in enumerate(units))
         yield from measured_further(number, units, profile, ledger)
-        units = _with_elites(units, ledger)
+        units = with_elites(units, ledger)
         yield from report(number, units, context)
     # The last children are known too before the best few are measured on everything.
     yield from ledger.measure([unit.prompt for unit in units if not unit.score], range(min(1, task.blocks)))
@@ -77,14 +77,3 @@ def _outcome(units: Population, pair: tuple[int, int], ledger: Ledger) -> tuple[
         winner = ranking([units[left], units[right]], lambda _: 0.0)[0]
         return pair if winner is units[left] else (right, left)
     return pair if lead > 0 else (right, left)
-
-
-def _with_elites(units: Population, ledger: Ledger) -> Population:
-    """Note the scores, and append the best unit's task-prompt to its elites (3.2.2, lineage)."""
-    noted = tuple(ledger.noted(unit) for unit in units)
-    best = ranked(noted, ledger)[0]
-    text = best.prompt.instruction
-    if best.elites[-1:] == (text,):
-        return noted
-    crowned = best.model_copy(update={"elites": (*best.elites, text)})
-    return tuple(crowned if unit == best else unit for unit in noted)

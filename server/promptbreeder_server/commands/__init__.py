@@ -12,7 +12,9 @@ from promptbreeder_server.commands import (
     importing,
     models,
     monitor,
+    patterns,
     run,
+    selftest,
     skills,
     vote,
 )
@@ -31,6 +33,22 @@ def cli(context: click.Context, /, **flags: str | None) -> None:
     context.obj = Options({name: value for name, value in flags.items() if value is not None})
 
 
-for module in (demo, importing, create, skills, examples, evolve, run, vote, monitor, decide, models, health):
+MODULES = (
+    demo,
+    importing,
+    create,
+    skills,
+    examples,
+    evolve,
+    patterns,
+    run,
+    vote,
+    monitor,
+    decide,
+    models,
+    health,
+    selftest,
+)
+for module in MODULES:
     for command in module.COMMANDS:
         cli.add_command(command)

@@ -22,6 +22,7 @@ class New:
     description: str | None
     labels: str | None
     metric: str | None
+    inherit_from: str | None = None
 
     def define(self, context: click.Context, found: Rows | None, reading: Reading) -> SkillReport:
         """Define the skill, with the examples in `found` if the user agrees; raises InvalidInput, Conflict."""
@@ -36,6 +37,7 @@ class New:
                 "variant": self.variant,
                 "labels": labels or suggested,
                 "metric": self.metric,
+                "inherit_from": self.inherit_from,
                 "examples": () if taken is None else taken.examples,
             }
         )
@@ -52,6 +54,9 @@ class New:
 @click.option("--description", help="What the task is. Default: the prompt.")
 @click.option("--labels", help="The closed set of answers, separated by commas.")
 @click.option("--metric", help="label, exact, contains, regex, number, list, json, f1 or preference.")
+@click.option(
+    "--inherit-from", metavar="OTHER", help="A skill whose prompt the first run begins with, as far as it fits."
+)
 @click.option("--examples", "file", metavar="FILE", help="Rows of examples, read as `import` does.")
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
@@ -67,6 +72,7 @@ def create(
     description: str | None,
     labels: str | None,
     metric: str | None,
+    inherit_from: str | None,
     file: str | None,
     reading: Reading,
     as_json: bool,
@@ -82,7 +88,7 @@ def create(
         found = None if file is None else parse_file(file)
         if found is not None and not isinstance(found, Rows):
             raise InvalidInput(f"{file} is a whole skill, not rows of examples; `promptbreeder-mcp import` takes it")
-        report = New(name, first, second, description, labels, metric).define(context, found, reading)
+        report = New(name, first, second, description, labels, metric, inherit_from).define(context, found, reading)
     show(report, as_json=as_json)
     if not as_json:
         click.echo("\n".join(["Next:", *_next_commands(report)]))

@@ -51,7 +51,7 @@ def history(context: click.Context, skill: str | None, *, before: int | None, at
 @click.argument("version", type=click.IntRange(min=1))
 @click.option("--reason", required=True)
 @click.option("--expected-production", type=click.IntRange(min=1), help="Refuse if another version is in production.")
-@click.option("--force", is_flag=True, help="Promote against the evidence; recorded.")
+@click.option("--force", is_flag=True, help="Promote against the evidence, or though it is flagged; recorded.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
 def promote(

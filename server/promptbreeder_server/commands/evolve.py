@@ -1,4 +1,4 @@
-"""`evolve` and `cancel`."""
+"""`headroom`, `evolve` and `cancel`."""
 
 import click
 
@@ -15,7 +15,7 @@ from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, show, 
     show_default=True,
     help="auto, promptbreeder, evoprompt-ga, evoprompt-de, opro, edits or mipro.",
 )
-@click.option("--profile", help="smollm2 or paper; also paper-small (auto, promptbreeder), thorough (edits).")
+@click.option("--profile", help="smollm2 or paper; also paper-small (promptbreeder), thorough (edits).")
 @click.option("--seed-with", help="Strategy that goes first and makes the first population.")
 @click.option("--generations", type=int)
 @click.option("--population", type=int)
@@ -38,6 +38,15 @@ def evolve(context: click.Context, /, *, as_json: bool, **given: object) -> None
 
 
 @click.command()
+@click.argument("skill")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.pass_context
+def headroom(context: click.Context, skill: str, *, as_json: bool) -> None:
+    """Say whether evolving SKILL is worth it: its prompt beside a dozen cheap variants; up to a minute."""
+    show(with_service(context, lambda service: service.headroom(skill)), as_json=as_json)
+
+
+@click.command()
 @click.argument("run_id")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
@@ -50,4 +59,4 @@ def cancel(context: click.Context, run_id: str, *, as_json: bool) -> None:
     with_service(context, stop)
 
 
-COMMANDS = (evolve, cancel)
+COMMANDS = (headroom, evolve, cancel)

@@ -67,9 +67,18 @@ def told_plainly() -> Iterator[None]:
 
 def with_service(context: click.Context, work: Callable[[Service], Awaitable[T]]) -> T:
     """Run `work` with a service, and leave with a plain message and status 1 where it fails."""
-    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
-
     settings = context.obj.settings()
+
+    async def within() -> T:
+        async with compose(settings) as service:
+            return await work(service)
+
+    return run_plainly(within)
+
+
+def run_plainly(work: Callable[[], Awaitable[T]]) -> T:
+    """Run `work`, end it on a signal, and leave with a plain message and status 1 where it fails."""
+    logging.basicConfig(stream=sys.stderr, level=logging.ERROR, format="%(levelname)s %(name)s: %(message)s")
     failure: list[Exception] = []
     interrupted: list[bool] = []
     results: list[T] = []
@@ -82,12 +91,11 @@ def with_service(context: click.Context, work: Callable[[Service], Awaitable[T]]
                 group.cancel_scope.cancel()
 
             group.start_soon(stop_on_signal, stop)
-            async with compose(settings) as service:
-                # Carried out of the task groups, which would wrap them in groups.
-                try:
-                    results.append(await work(service))
-                except (PromptBreederError, click.ClickException) as error:
-                    failure.append(error)
+            # Carried out of the task group, which would wrap them in a group.
+            try:
+                results.append(await work())
+            except (PromptBreederError, click.ClickException) as error:
+                failure.append(error)
             group.cancel_scope.cancel()
 
     try:

@@ -32,9 +32,15 @@ def skills(context: click.Context, *, as_json: bool) -> None:
     help="bundle: all of the skill. The others: one version, to be used without this program.",
 )
 @click.option("--version", type=click.IntRange(min=1), help="Default: the version in production.")
+@click.option("--redact", is_flag=True, help="Leave out what looks like an API key, a token or a private key.")
 @click.pass_context
 def export(
-    context: click.Context, skill: str, form: Literal["bundle", "modelfile", "messages", "python"], version: int | None
+    context: click.Context,
+    skill: str,
+    *,
+    form: Literal["bundle", "modelfile", "messages", "python"],
+    version: int | None,
+    redact: bool,
 ) -> None:
     """Print SKILL to take it away: as JSON that `import` reads back, or one version as a text for others.
 
@@ -44,11 +50,12 @@ def export(
     if form == "bundle":
         if version is not None:
             raise click.UsageError("A bundle holds all versions; leave out --version.")
-        bundle = with_service(context, lambda service: service.export(skill))
+        bundle = with_service(context, lambda service: service.export(skill, redact=redact))
         json.dump(bundle, sys.stdout, indent=2, ensure_ascii=False)
         click.echo()
         return
-    click.echo(with_service(context, lambda service: service.export_version(skill, form, version)), nl=False)
+    text = with_service(context, lambda service: service.export_version(skill, form, version, redact=redact))
+    click.echo(text, nl=False)
 
 
 @click.command()

@@ -1,0 +1,76 @@
+"""Brief: what an assistant, or anybody else, needs to know to write better prompts for a run.
+
+Of examples it holds failures on the train split alone: what a writer saw must not be what prompts are measured on.
+"""
+
+import json
+from collections.abc import Mapping
+
+from promptbreeder.prompt import MAX_PROMPT_CHARACTERS
+from promptbreeder.requests import MAX_CANDIDATES
+from promptbreeder.results import Brief, Failure
+from promptbreeder.runs.plan import Plan
+from promptbreeder.skill import Split
+from promptbreeder.store import examples, runs
+from promptbreeder.store.examples import StoredExample
+from promptbreeder.store.tables import Tables
+from promptbreeder.text import shortened
+from promptbreeder.usecases.reporting import Probed, RunProgress
+from promptbreeder.usecases.workbench import Workbench
+
+_SHOWN_INPUT = 300
+
+
+async def brief(bench: Workbench, run_id: str) -> Brief:
+    """Return the brief of a run, as far as it went.
+
+    Raises:
+        NotFound: if there is no such run.
+    """
+
+    def look(db: Tables) -> tuple[runs.Run, Mapping[int, StoredExample]]:
+        run = runs.get(db, run_id)
+        # What was corrected or deleted since is left out.
+        return run, {example.id: example for example in examples.of_split(db, run.skill, Split.TRAIN)}
+
+    run, train = await bench.store.read(look)
+    plan = Plan.model_validate(json.loads(run.config)["plan"])
+    progress = RunProgress.model_validate_json(run.progress) if run.progress else RunProgress()
+    known = [(train[number], probed) for probed in progress.probed if (number := plan.train_ids[probed.item]) in train]
+    return Brief(
+        task=plan.skill.description,
+        labels=plan.skill.labels,
+        best=progress.leaders,
+        attempted=len(known),
+        failures=tuple(_failure(example, probed) for example, probed in known if not probed.right),
+        tried={name: f"{record.better}/{record.tried}" for name, record in progress.operators.items()},
+        limits=_limits(plan),
+        answer_with=_answer_with(run),
+    )
+
+
+def _failure(example: StoredExample, probed: Probed) -> Failure:
+    return Failure(
+        input=shortened(example.input, _SHOWN_INPUT), expected=example.expected or "", answered=shortened(probed.answer)
+    )
+
+
+def _limits(plan: Plan) -> str:
+    decoding = plan.skill.decodings[-1]
+    return (
+        "Write instructions only: demonstrations and layout are added by the search, and answers are taken by "
+        f"{decoding} decoding. At most {MAX_CANDIDATES} prompts of {MAX_PROMPT_CHARACTERS:,} characters; small models "
+        "follow short, plain ones best. A prompt that contains a gate example is refused."
+    )
+
+
+def _answer_with(run: runs.Run) -> str:
+    if run.has_ended:
+        return (
+            f"The run has ended: evolve_prompt(skill='{run.skill}', candidates=[...], seed=another) starts a new one "
+            "with your prompts in its first population."
+        )
+    return (
+        f"Hand your prompts in with evolve_prompt(skill='{run.skill}', run_id='{run.run_id}', candidates=[...]); the "
+        "next generation measures them."
+    )

@@ -1,0 +1,70 @@
+"""The figures of docs/evidence.md: what their benchmarks compute is what the product does."""
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from random import Random
+from types import ModuleType
+
+import anyio
+import pytest
+
+from promptbreeder.evidence.cusum import detect
+from promptbreeder.evidence.planning import examples_needed
+from promptbreeder.lifecycle.drift import DAY, read_drift
+
+Load = Callable[[str], ModuleType]
+
+
+@pytest.mark.parametrize(("rate", "days"), [(0.8, 1), (0.5, 1), (0.5, 30)])
+def test_the_watched_stream_is_read_as_the_monitor_reads_it(benchmark: Load, rate: float, days: int) -> None:
+    """After every outcome; the first 50 on probation, where they come within 7 days."""
+    drift = benchmark("drift")
+    if days > 7:
+        drift.PROBATION_OUTCOMES = 0
+    rng, watch, outcomes = Random(4), drift.Watch(), []
+    states = []
+    for _ in range(150):
+        outcomes.append(rng.random() < rate)
+        failing, alarmed = watch.sees(right=outcomes[-1])
+        reading = read_drift(outcomes, detect(outcomes), promoted_at=0, now=days * DAY)
+        assert failing == (reading.state == "failing")
+        if not failing and len(outcomes) >= 20:
+            assert alarmed == (reading.state == "degraded")
+        states.append(reading.state)
+    assert ("failing" in states) == (rate < 0.8)
+
+
+@pytest.mark.parametrize("differ", [0.2, 0.36, 0.5])
+def test_the_power_of_the_gate_agrees_with_the_plan_of_how_many_examples(benchmark: Load, differ: float) -> None:
+    """Two computations of one thing: summed over the trinomial, and by walking through the discordant pairs."""
+    gate = benchmark("gate")
+    n = examples_needed(0.2, differ)
+    assert n is not None
+    better, worse = (differ + 0.2) / 2, (differ - 0.2) / 2
+    assert gate.by_examples(n, better, worse)[0] >= 0.8 > gate.by_examples(n - 1, better, worse)[0]
+
+
+def test_equal_versions_pass_by_examples_and_votes_in_fewer_than_5_of_100_cases(benchmark: Load) -> None:
+    """And a votes test on its own wins as often as the table of votes says."""
+    gate, votes = benchmark("gate"), benchmark("votes")
+    assert gate.by_both(60, 0.1, 0.1) == pytest.approx(0.0207, abs=0.0005)
+    assert gate.voted_up(0.0) == pytest.approx(votes.outcomes(0.5, 30)[0]["win"])
+
+
+def test_a_half_year_in_short(benchmark: Load, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A new kind of tickets and a new model, each seen, answered and promoted by evidence; accuracy is held."""
+    story = benchmark("half_year")
+    story.NEW_KIND_WEEK, story.NEW_MODEL_WEEK = 2, 6
+    anyio.run(partial(story.half_year, 8, tmp_path, as_json=True))
+    *weeks, whole = map(json.loads, capsys.readouterr().out.splitlines())
+    assert [week["week"] for week in weeks] == list(range(1, 9))
+    told = [event for week in weeks for event in week["events"]]
+    assert any("degraded" in event and "it evolves" in event for event in told)
+    assert any("the model has changed" in event for event in told)
+    assert whole["promotions"] == 3
+    assert whole["votes"] > 0
+    assert whole["troubles"] == 0
+    first, last = weeks[0], weeks[-1]
+    assert last["right"] >= first["right"] - 3

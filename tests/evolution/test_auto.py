@@ -1,0 +1,105 @@
+"""The strategy that spends one budget over all operators."""
+
+from collections import Counter
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+import pytest
+
+from promptbreeder.evolution.asks import Immigrants, Measure, Strategy, Task, Write
+from promptbreeder.evolution.auto_profiles import AUTO_PROFILES, WRITERLESS, WRITTEN
+from promptbreeder.evolution.credit import Record
+from promptbreeder.evolution.operators import OPERATORS
+from promptbreeder.evolution.strategies import choose
+from promptbreeder.prompt import Prompt
+
+
+def _begin(task: Task, seed: int, generations: int) -> Strategy:
+    return choose("auto", None, generations=generations, population=None).begin(task, Random(seed))
+
+
+def _made(world: Any) -> Counter[str]:  # noqa: ANN401  the outside of conftest
+    """Return how many children each operator had, each prompt counted once."""
+    told = {unit.prompt.content_hash: unit for each in world.generations[:0:-1] for unit in each.units if unit.parents}
+    return Counter(unit.operator.partition("+")[0] for unit in told.values())
+
+
+def test_no_writer_is_asked_before_what_needs_none_was_tried(
+    task: Task, outside: Callable[..., Any], writer: Callable[..., str]
+) -> None:
+    """The start and the first generations go to demonstrations, decoding, format and edits."""
+    world = outside(task, writer=writer)
+    world.drive(_begin(task, 1, 12))
+    number = next(index for index, ask in enumerate(world.asks) if isinstance(ask, Write))
+    before = [ask for ask in world.asks[:number] if ask in world.generations]
+    assert len(before) == AUTO_PROFILES["smollm2"].writerless + 1
+    starts = {unit.prompt.decoding for unit in before[0].units}
+    assert starts > {"free"}
+    assert any(unit.prompt.demonstrations for unit in before[0].units)
+
+
+def test_the_operator_whose_children_win_is_tried_most(
+    task: Task, outside: Callable[..., Any], writer: Callable[..., str]
+) -> None:
+    """Here only texts of the writer help, and each new one more than the last: credit overrules the priors."""
+    order: list[str] = []
+
+    def fitness(prompt: Prompt, _: int) -> float:
+        if "Weigh" not in prompt.instruction:
+            return 0.1
+        order.extend([prompt.instruction] if prompt.instruction not in order else [])
+        return 0.2 + 0.005 * order.index(prompt.instruction)
+
+    world = outside(task, writer=writer, fitness=fitness)
+    world.drive(_begin(task, 1, 60))
+    made = _made(world)
+    by_writer = sum(made[name] for name in WRITTEN)
+    assert by_writer > 2 * sum(made[name] for name in WRITERLESS)
+
+
+def test_what_won_elsewhere_is_tried_first(task: Task, outside: Callable[..., Any]) -> None:
+    """Records of other skills, handed in with the task, steer the first generations."""
+    counts = []
+    for record in (Record(60, 60), Record(0, 60)):
+        known = task.model_copy(update={"priors": {"layout": record, "unknown operator": Record(9, 9)}})
+        made = Counter[str]()
+        for seed in range(4):
+            world = outside(known)
+            world.drive(_begin(known, seed, 2))
+            made += _made(world)
+        counts.append(made["layout"])
+    assert counts[0] > 3 * counts[1]
+
+
+def test_no_operator_starves(task: Task, outside: Callable[..., Any], writer: Callable[..., str]) -> None:
+    """In a long search every operator is tried, also where nothing ever gets better."""
+    world = outside(task, writer=writer, fitness=lambda _, __: 0.5)
+    world.drive(_begin(task, 3, 80))
+    assert set(_made(world)) >= {*WRITERLESS, *WRITTEN}
+    assert {*WRITERLESS, *WRITTEN} <= set(OPERATORS)
+
+
+def test_a_guest_is_measured_in_the_generation_that_it_arrives_in(task: Task, outside: Callable[..., Any]) -> None:
+    """And where it is good, it is a parent from then on."""
+    guest = task.seeds[0].but(instruction="A guest's idea of sorting.")
+    world = outside(task, guests=(guest,), fitness=lambda prompt, _: 0.9 if prompt == guest else 0.4)
+    world.drive(_begin(task, 4, 3))
+    arrived = next(index for index, ask in enumerate(world.asks) if isinstance(ask, Immigrants))
+    later = next(index for index, ask in enumerate(world.asks) if isinstance(ask, Immigrants) and index > arrived)
+    measured = [ask for ask in world.asks[arrived:later] if isinstance(ask, Measure)]
+    assert any(guest in ask.prompts for ask in measured)
+    assert any(guest.content_hash in unit.parents for each in world.generations for unit in each.units)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_the_fittest_live_on(seed: int, task: Task, outside: Callable[..., Any]) -> None:
+    """The best that was ever measured in full is among the last."""
+    scores: dict[str, float] = {}
+
+    def fitness(prompt: Prompt, _: int) -> float:
+        return scores.setdefault(prompt.content_hash, Random(prompt.content_hash).random())
+
+    world = outside(task, fitness=fitness)
+    world.drive(_begin(task, seed, 8))
+    assert max(unit.score.fitness for unit in world.generations[-1].units) == pytest.approx(max(scores.values()))

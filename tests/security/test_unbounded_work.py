@@ -1,0 +1,82 @@
+"""Somebody asks for work without end."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client
+
+from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.requests import BUDGET_TOKENS, Actor, EvolveRequest
+from promptbreeder.runs.plan import Plan
+from promptbreeder.service import Service
+from promptbreeder.usecases.evolving import TOKENS_PER_CALL
+
+pytestmark = pytest.mark.anyio
+TOO_MUCH = [
+    {"generations": 10**9},
+    {"generations": 2**63},
+    {"generations": -1},
+    {"generations": 1e300},
+    {"population": 10**9},
+    {"budget_tokens": 10**9},
+    {"budget_tokens": 0},
+    {"seed": 10**30},
+    {"wait_seconds": 10**9},
+    {"wait_seconds": -1},
+    {"candidates": ["x"] * 65},
+    {"generations": "1000000000"},
+    {"generations": None, "population": True, "budget_tokens": "lots"},
+]
+
+
+@pytest.mark.parametrize("arguments", TOO_MUCH)
+async def test_a_billion_generations_are_a_validation_error(
+    client: Client, call: Callable[..., Any], stored: Callable[[], list[str]], arguments: dict[str, Any]
+) -> None:
+    """So is every other number out of range; the message names the argument, and no run is stored."""
+    before = stored()
+    failed, told, _ = await call(client, "evolve_prompt", skill="tickets", **arguments)
+    assert failed
+    assert any(name in told for name in arguments)
+    assert "Nothing was done" in told
+    assert stored() == before
+
+
+@pytest.mark.parametrize("strategy", ["promptbreeder", "evoprompt-de", "opro", "edits"])
+async def test_the_caps_of_a_run_hold_within_one_call(
+    database: Path, open_service: Callable[..., Service], actor: Actor, strategy: str
+) -> None:
+    """As many generations as may be asked for, on the least budget: what is counted is what the model was sent."""
+    model = ScriptedModel()
+    async with open_service(database, model) as service:
+        request = EvolveRequest(skill="tickets", strategy=strategy, generations=200, budget_tokens=BUDGET_TOKENS[0])
+        run = await service.evolve(request, actor, wait_seconds=120)
+    assert run.status == "finished"
+    assert 0 < run.tokens <= BUDGET_TOKENS[0]
+    assert run.calls <= BUDGET_TOKENS[0] // TOKENS_PER_CALL
+    # After the budget one candidate at most is measured on the gate, which every promotion needs.
+    gate = sum((await _gate(service)).values())
+    assert len(model.requests) <= run.calls + 4 * gate
+
+
+async def _gate(service: Service) -> dict[str, int]:
+    return {"gate": (await service.examples("tickets")).counts.gate}
+
+
+def test_every_run_has_three_caps() -> None:
+    """None of them may be left out of a plan."""
+    for cap in ("token_limit", "call_limit", "seconds_limit"):
+        assert Plan.model_fields[cap].is_required()
+
+
+async def test_a_skill_has_one_run_at_a_time(service: Service, actor: Actor) -> None:
+    """Asking again and again joins it; asking for another is refused."""
+    request = EvolveRequest(skill="tickets", generations=200, budget_tokens=BUDGET_TOKENS[1])
+    runs = {(await service.evolve(request, actor, wait_seconds=0)).run_id for _ in range(20)}
+    with pytest.raises(Exception, match="with other arguments"):
+        await service.evolve(request.model_copy(update={"seed": 7}), actor, wait_seconds=0)
+    assert len(runs) == 1
+    assert len(await service.runs("tickets")) == 1
+    await service.cancel_run(*runs, actor)
