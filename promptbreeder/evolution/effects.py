@@ -6,7 +6,7 @@ it counts only where it is seen to rank this skill's prompts as accuracy does.
 """
 
 from collections.abc import Mapping, Sequence
-from statistics import StatisticsError, correlation, fmean, linear_regression
+from statistics import StatisticsError, correlation, fmean, pstdev
 
 from promptbreeder.evolution.asks import Score
 
@@ -54,15 +54,18 @@ def agreement(scores: Scores) -> float | None:
 def worth(scores: Scores) -> dict[str, float]:
     """Return each prompt's surplus fitness over the mean, as well as it can be told.
 
-    Where likelihood agrees with accuracy, it is half what was seen and half what the prompt's likelihood lets expect.
+    Where likelihood agrees with accuracy, it is half what was seen and half the prompt's likelihood, brought to the
+    same mean and spread.
     """
     seen = effects({name: {block: score.fitness for block, score in row.items()} for name, row in scores.items()})
     if (agreement(scores) or 0.0) < AGREES:
         return seen
     likely = effects(_likelihood(scores))
-    slope, start = linear_regression(list(likely.values()), [seen[name] for name in likely])
+    mine = [seen[name] for name in likely]
+    middle, unit = fmean(likely.values()), pstdev(mine) / pstdev(likely.values())
     return {
-        name: (value + start + slope * likely[name]) / 2 if name in likely else value for name, value in seen.items()
+        name: (value + fmean(mine) + unit * (likely[name] - middle)) / 2 if name in likely else value
+        for name, value in seen.items()
     }
 
 

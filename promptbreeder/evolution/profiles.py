@@ -113,6 +113,6 @@ SMOLLM2 = Profile(
     deepened=2,
     complete_every=4,
     completed=2,
-    final_candidates=4,
+    final_candidates=2,
 )
 PROFILES: dict[str, Profile] = {"smollm2": SMOLLM2, "paper": PAPER, "paper-small": PAPER_SMALL}

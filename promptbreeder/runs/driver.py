@@ -31,7 +31,7 @@ GATE_MARGIN = 1.25
 LEADERS = 5
 PROBE_SHARE = 0.01
 """Of the budget: what showing failures of the best prompt may take."""
-FINALISTS = 4
+FINALISTS = 3
 
 
 @dataclass(frozen=True, slots=True)

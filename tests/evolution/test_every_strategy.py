@@ -112,7 +112,7 @@ def test_the_best_are_measured_on_all_blocks_at_the_end(
     world = outside(task, fitness=_quality, writer=writer)
     world.drive(_begin(name, profile, task, 4))
     scores = [unit.score for unit in world.generations[-1].units if unit.score]
-    assert sum(score.items == 96 for score in scores) >= 4
+    assert sum(score.items == 96 for score in scores) >= 2
     assert all(len(blocks) == len(dict.fromkeys(blocks)) for blocks in _measured(world.asks).values()), "asked twice"
 
 
