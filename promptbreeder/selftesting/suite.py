@@ -14,7 +14,7 @@ from promptbreeder.selftesting.voting import VOTER, voted_to_the_end
 from promptbreeder.service import Service
 
 OpenScratch = Callable[[str], AbstractAsyncContextManager[Service]]
-"""Opens a service over an empty database that is thrown away, its skills are on the model `scripted`, `random` or
+"""Opens a service over an empty database that is thrown away; its skills are on the model `scripted`, `random` or
 `real`."""
 STRATEGIES = ("auto", "edits", "evoprompt-ga", "evoprompt-de")
 """By turns, one a loop."""
