@@ -48,7 +48,7 @@ class BaseProfile(RunProfile):
     varied_starts: bool = False
     """Start with various demonstrations, layouts and decodings around few texts, instead of one new text per unit."""
     redescriptions: int = 4
-    """With `varied_starts`: texts asked of the writer for the initial population; with none, the task's description."""
+    """With `varied_starts`: texts asked of the writer for the initial population."""
     samples: int = 1
     """Drafts per text wanted; the first valid one is taken."""
     reasks: int = 3

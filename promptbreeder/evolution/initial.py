@@ -79,9 +79,6 @@ def _varied(seed: Prompt, count: int, context: Context) -> Step[Population]:
     """
     mutation_prompts = [context.rng.choice(seeds.mutation_prompts()) for _ in range(context.profile.redescriptions)]
     texts = yield from together([_redescription(mutation_prompt, context) for mutation_prompt in mutation_prompts])
-    if not mutation_prompts:
-        # The description is what a re-description starts from, and is itself one that needs no writer.
-        texts = (context.task.description,)
     instructions = _instructions(seed, distinct([text for text in texts if text]), context)
     decodings = _shares([value for value in _FAVOUR if value in context.task.decodings] or [seed.decoding], count)
     even = even_sizes(context.task, context.profile.context_size)
