@@ -17,11 +17,11 @@ WEIGHT = 8.0
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """How an operator has done."""
+    """How an operator has done; in parts of a child where trials elsewhere count less than whole ones."""
 
-    better: int = 0
+    better: float = 0
     """Children that were fitter than their parent on the blocks that both were measured on."""
-    tried: int = 0
+    tried: float = 0
     """Children that could be compared with their parent."""
 
     def __add__(self, other: "Record") -> "Record":

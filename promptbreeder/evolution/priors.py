@@ -21,4 +21,4 @@ def priors_from(skills: Iterable[Mapping[str, Record]]) -> dict[str, Record]:
 
 def _discounted(record: Record) -> Record:
     scale = min(DISCOUNT, SKILL_WEIGHT / record.tried) if record.tried else 0.0
-    return Record(round(scale * record.better), round(scale * record.tried))
+    return Record(scale * record.better, scale * record.tried)
