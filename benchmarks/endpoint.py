@@ -229,10 +229,13 @@ async def serving(models: Mapping[str, Model], *, budget: int | None = None, see
 
 
 def _together(block: list[_Waiting], more: _Waiting) -> bool:
-    """Whether one block can hold them: of one model, and nothing twice that is computed once."""
-    return all(more.request.model == each.request.model for each in block[:1]) and not (
-        more.request.repeatable and any(more.key == each.key for each in block)
+    """Whether one block can hold them: they begin alike, so that it is read once, and none is computed twice."""
+    alike = all(
+        # The turns before the last: the system's, and the demonstrations'.
+        (more.request.model, more.request.messages[:-1]) == (each.request.model, each.request.messages[:-1])
+        for each in block[:1]
     )
+    return alike and not (more.request.repeatable and any(more.key == each.key for each in block))
 
 
 def _common(one: bytes, other: bytes) -> int:
