@@ -1,7 +1,7 @@
 """A chat endpoint like OpenAI's, on loopback, over open models: what other libraries expect. It counts and limits.
 
 Requests that wait at the same time are answered as one block. They are charged as a run of the product is: what a
-request shares with the beginning of the one before it is not read again, and what is repeatable and was asked before
+request shares with the beginning of one of the last 16 is not read again, and what is repeatable and was asked before
 is free, counted as a cache hit. Once the budget is used every further request is refused with status 403, which no
 client tries again in earnest; so at most one request is more than the budget.
 """
@@ -10,7 +10,7 @@ import contextlib
 import hashlib
 import json
 import threading
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncIterator, Mapping
 from concurrent.futures import CancelledError
 from contextlib import asynccontextmanager
@@ -66,7 +66,7 @@ class Endpoint:
         self._arrived = anyio.Event()
         self._kept: dict[str, Reply] = {}
         self._asked: Counter[str] = Counter()
-        self._before: dict[str, bytes] = {}
+        self._before = {name: deque[bytes](maxlen=BLOCK_SIZE) for name in models}
 
     @property
     def total(self) -> Usage:
@@ -154,9 +154,10 @@ class Endpoint:
                 each.finish(completion(each.request, reply))
 
     def _charge(self, name: str, text: bytes, reply: Reply) -> None:
-        before, self._before[name] = self._before.get(name, b""), text
+        shared = max((_common(text, before) for before in self._before[name]), default=0)
+        self._before[name].append(text)
         # Where two texts part is known in bytes only, so the shared tokens are taken in proportion.
-        share = _common(text, before) / len(text) if self._models[name].limits.shares_prefix else 0.0
+        share = shared / len(text) if self._models[name].limits.shares_prefix else 0.0
         read = max(1, reply.prompt_tokens - int(share * reply.prompt_tokens))
         computed = read + reply.completion_tokens
         self.used[name] += Usage(1, read, reply.completion_tokens, computed_tokens=computed)
@@ -228,10 +229,13 @@ async def serving(models: Mapping[str, Model], *, budget: int | None = None, see
 
 
 def _together(block: list[_Waiting], more: _Waiting) -> bool:
-    """Whether one block can hold them: of one model, and nothing twice that is computed once."""
-    return all(more.request.model == each.request.model for each in block[:1]) and not (
-        more.request.repeatable and any(more.key == each.key for each in block)
+    """Whether one block can hold them: they begin alike, so that it is read once, and none is computed twice."""
+    alike = all(
+        # The turns before the last: the system's, and the demonstrations'.
+        (more.request.model, more.request.messages[:-1]) == (each.request.model, each.request.messages[:-1])
+        for each in block[:1]
     )
+    return alike and not (more.request.repeatable and any(more.key == each.key for each in block))
 
 
 def _common(one: bytes, other: bytes) -> int:

@@ -27,6 +27,8 @@ from promptbreeder.prompt import Decoding, Message
 from promptbreeder.skill import Example
 
 FOLDER = Path(__file__).parent / "peers"
+LONGEST_SECONDS = 6 * 3_600
+"""A script that is not done by then hangs: one that waits for the model is answered or refused."""
 LAST_WORDS = 300
 """Characters of a failed script's output that are kept in its row."""
 
@@ -125,9 +127,13 @@ class Peer:
             asked, result = folder / "job.json", folder / "result.json"
             asked.write_text(json.dumps(job), encoding="utf-8")
             command = [str(lab.peers_python), str(FOLDER / self.script), str(asked), str(result)]
-            done = await anyio.run_process(command, check=False, cwd=folder, env=_environment(folder))
+            done = None
+            with anyio.move_on_after(LONGEST_SECONDS):
+                done = await anyio.run_process(command, check=False, cwd=folder, env=_environment(folder))
             if endpoint.broken:
                 raise endpoint.broken
+            if done is None:
+                raise _Failed(f"{self.script} was ended after {LONGEST_SECONDS:,} s")
             if done.returncode or not result.exists():
                 said = (done.stdout + done.stderr).decode(errors="replace").strip()
                 raise _Failed(f"{self.script} ended with {done.returncode}: {said[-LAST_WORDS:]}")

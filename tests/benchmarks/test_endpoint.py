@@ -67,7 +67,7 @@ def test_answers_look_like_openai_s() -> None:
     _serve(ScriptedModel({"hello there": "fine thanks"}), work)
 
 
-def test_what_a_request_shares_with_the_one_before_is_read_once() -> None:
+def test_what_a_request_shares_with_those_before_is_read_once() -> None:
     """As a block of the product is charged; and what is repeatable is never computed or charged twice."""
 
     async def work(endpoint: Any) -> None:
@@ -80,10 +80,15 @@ def test_what_a_request_shares_with_the_one_before_is_read_once() -> None:
         await _asked(endpoint, "alpha")
         third = endpoint.total - first - second
         assert (third.calls, third.cache_hits, third.tokens) == (1, 1, 0)
+        # Two kinds of prompts in turn: what is shared is with the one before the last.
+        await _asked(endpoint, "gamma", messages=[{"role": "user", "content": "something else altogether"}])
+        before = endpoint.total
+        await _asked(endpoint, "delta")
+        assert (endpoint.total - before).prompt_tokens < first.prompt_tokens
 
     model = ScriptedModel({"alpha": "a", "beta": "b"})
     _serve(model, work)
-    assert len(model.requests) == 2
+    assert len(model.requests) == 4
 
 
 def test_draws_differ_and_come_again_with_the_same_seed() -> None:

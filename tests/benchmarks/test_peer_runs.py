@@ -95,6 +95,13 @@ def test_a_library_that_fails_has_a_row_that_says_how(peers: Any, tmp_path: Path
     assert "accuracy" not in row
 
 
+def test_a_library_that_hangs_is_ended(peers: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has a row that says so, and the next method has its turn."""
+    monkeypatch.setattr(peers, "LONGEST_SECONDS", 1)
+    row = _row(peers, tmp_path, "import threading\nthreading.Event().wait()", budget=300)
+    assert row["failed"] == "fake.py was ended after 1 s"
+
+
 def test_what_is_asked_again_is_a_cache_hit(peers: Any, tmp_path: Path) -> None:
     """Counted apart, and not charged."""
     row = _row(peers, tmp_path, PEER, budget=100_000)
