@@ -77,6 +77,6 @@ AUTO_PROFILES: dict[str, AutoProfile] = {
         deepened=2,
         complete_every=4,
         completed=2,
-        final_candidates=6,
+        final_candidates=2,
     ),
 }
