@@ -43,7 +43,7 @@ async def brief(bench: Workbench, run_id: str) -> Brief:
         best=progress.leaders,
         attempted=len(known),
         failures=tuple(_failure(example, probed) for example, probed in known if not probed.right),
-        tried={name: f"{record.better}/{record.tried}" for name, record in progress.operators.items()},
+        tried={name: f"{record.better:g}/{record.tried:g}" for name, record in progress.operators.items()},
         limits=_limits(plan),
         answer_with=_answer_with(run),
     )
