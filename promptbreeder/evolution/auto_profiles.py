@@ -38,13 +38,13 @@ class AutoProfile(BaseProfile):
     """Parameters of one run."""
 
     population: int
-    """Units that are made, without a writer, and measured at the start."""
+    """Units that are made and measured at the start."""
     survivors: int
     """Units that stay after each generation."""
     children: int
     """New units of one generation."""
     writerless: int
-    """Generations at the start in which no writer is asked."""
+    """Generations after the start in which no writer is asked."""
 
     @property
     def room(self) -> int:
@@ -65,7 +65,7 @@ AUTO_PROFILES: dict[str, AutoProfile] = {
         generations=30,
         batch_blocks=1,
         varied_starts=True,
-        redescriptions=0,
+        redescriptions=4,
         context_size=8,
         samples=3,
         reasks=1,

@@ -25,18 +25,18 @@ def _made(world: Any) -> Counter[str]:  # noqa: ANN401  the outside of conftest
     return Counter(unit.operator.partition("+")[0] for unit in told.values())
 
 
-def test_no_writer_is_asked_before_what_needs_none_was_tried(
+def test_what_needs_no_writer_is_tried_first(
     task: Task, outside: Callable[..., Any], writer: Callable[..., str]
 ) -> None:
-    """The start and the first generations go to demonstrations, decoding, format and edits."""
+    """A writer re-describes the task at the start; the first children come from demonstrations, decoding and edits."""
     world = outside(task, writer=writer)
     world.drive(_begin(task, 1, 12))
-    number = next(index for index, ask in enumerate(world.asks) if isinstance(ask, Write))
-    before = [ask for ask in world.asks[:number] if ask in world.generations]
-    assert len(before) == AUTO_PROFILES["smollm2"].writerless + 1
-    starts = {unit.prompt.decoding for unit in before[0].units}
-    assert starts > {"free"}
-    assert any(unit.prompt.demonstrations for unit in before[0].units)
+    start = world.generations[0]
+    later = world.asks[world.asks.index(start) :]
+    before = later[: next(n for n, ask in enumerate(later) if isinstance(ask, Write))]
+    assert len([ask for ask in before if ask in world.generations]) == AUTO_PROFILES["smollm2"].writerless + 1
+    assert {unit.prompt.decoding for unit in start.units} > {"free"}
+    assert any(unit.prompt.demonstrations for unit in start.units)
 
 
 def test_the_operator_whose_children_win_is_tried_most(

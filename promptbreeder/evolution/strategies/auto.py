@@ -1,9 +1,10 @@
 """Auto: one budget over all operators, by credit.
 
-It starts where a tiny model gains most and no writer is needed: demonstrations, decoding and format, varied around the
-given prompts. Then the units that a binary tournament prefers are changed, in the first generations by edits without a
-writer, after that by all operators; which one is drawn is decided by how often its children beat their parents (see
-`credit`). Children and parents are compared on one block, and the fittest of all live on.
+It starts where a tiny model gains most: demonstrations, decoding and format, varied around the given prompts and a few
+re-descriptions of the task, as PromptBreeder does. Then the units that a binary tournament prefers are changed, in the
+first generations by edits without a writer, after that by all operators; which one is drawn is decided by how often its
+children beat their parents (see `credit`). Children and parents are compared on one block, and the fittest of all live
+on.
 
 What this file does not do: choose the winner (see `measuring`).
 """
