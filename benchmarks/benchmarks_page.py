@@ -9,7 +9,7 @@ from promptbreeder.evidence.intervals import wilson
 Row = Mapping[str, Any]
 Wanted = Mapping[str, bool]
 """Methods by name, and whether the seed matters to them."""
-SETTING = ("model", "writer", "budget", "split")
+SETTING = ("model", "writer", "budget", "split", "engine_version")
 OURS = "auto"
 """The product's default, which is set against the best of the others."""
 PUBLISHED = {"subj": 0.756, "agnews": 0.738, "trec": 0.640, "sst2": 0.951}
@@ -54,10 +54,11 @@ def page(rows: Sequence[Row], wanted: Wanted, seeds: Sequence[int], tasks: Seque
 def _setting_part(
     setting: Sequence[Any], rows: Sequence[Row], wanted: Wanted, seeds: Sequence[int], tasks: Sequence[str]
 ) -> list[str]:
-    model, writer, budget, split = setting
+    model, writer, budget, split, engine = setting
     every = list(dict.fromkeys((*(row["task"] for row in rows), *tasks)))
-    commits = ", ".join(dict.fromkeys(f"{row['commit']} (engine {row['engine_version']})" for row in rows))
-    about = f"Writer: {writer if writer != model else 'the same'}. Budget: {budget:,} tokens. Code: {commits}."
+    commits = ", ".join(dict.fromkeys(str(row["commit"]) for row in rows))
+    told = "the same" if writer == model else writer
+    about = f"Writer: {told}. Budget: {budget:,} tokens. Code: {commits} (engine {engine})."
     names = list(dict.fromkeys((*wanted, *(row["method"] for row in rows))))
     parts = [f"## {model}, {split} lines", about]
     if split != "test":

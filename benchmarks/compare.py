@@ -29,7 +29,7 @@ from promptbreeder.models.choosing import Models
 from promptbreeder.runs.plan import ENGINE_VERSION
 from promptbreeder_server.settings import Settings
 
-KEY = ("task", "method", "seed", "split", "budget", "model", "writer")
+KEY = ("task", "method", "seed", "split", "budget", "model", "writer", "engine_version")
 """What a row is about."""
 SHOWN = ("accuracy", "by_decoding", "development_accuracy", "tokens", "seconds", "does_not_apply", "failed")
 """What is printed of a new row."""
@@ -97,13 +97,13 @@ async def measure(options: argparse.Namespace) -> None:
 async def _measure(options: argparse.Namespace, executor: Model, writer: Model) -> None:
     tasks = [read_task(path) for path in options.tasks]
     labs = [await Laboratory.opened(task, executor, writer, options.budget, final=options.final) for task in tasks]
-    about_all = {"engine_version": ENGINE_VERSION, "commit": _commit()}
+    about_all = {"commit": _commit()}
     split = "test" if options.final else "development"
     done = [tuple(row[name] for name in KEY) for row in read(options.results)]
     for seed, lab, name in product(options.seeds, labs, options.methods):
         lab.peers_python = options.peers_python
         about = (lab.task.name, name, seed if METHODS[name].has_seeds else None)
-        key = (*about, split, options.budget, executor.fingerprint, writer.fingerprint)
+        key = (*about, split, options.budget, executor.fingerprint, writer.fingerprint, ENGINE_VERSION)
         if key in done:
             continue
         done.append(key)

@@ -26,13 +26,14 @@ from promptbreeder.models.choosing import Models
 from promptbreeder.requests import DEFAULT_BUDGET_TOKENS, Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import RunReport
 from promptbreeder.runs.journal import ENTRY, Gated
+from promptbreeder.runs.plan import ENGINE_VERSION
 from promptbreeder.service import Service, Workbench
 from promptbreeder.store import runs
 from promptbreeder.store.database import Database
 from promptbreeder_server.settings import Settings
 
 ARMS = ("alone", "patterns", "inherit")
-KEY = ("first", "task", "strategy", "arm", "seed", "budget", "model")
+KEY = ("first", "task", "strategy", "arm", "seed", "budget", "model", "engine_version")
 """What a row is about."""
 ACTOR = Actor("human", "benchmarks/transfer.py")
 Curve = list[tuple[int, float]]
@@ -72,7 +73,7 @@ async def measure(options: argparse.Namespace) -> None:
     done = [tuple(row[name] for name in KEY) for row in read(options.results)]
     for seed in options.seeds:
         for arm in options.arms:
-            about = (first.name, second.name, options.strategy, arm, seed, options.budget_tokens, model)
+            about = (first.name, second.name, options.strategy, arm, seed, options.budget_tokens, model, ENGINE_VERSION)
             if about in done:
                 continue
             row = await _Bench(models, model, options, seed).row(arm, first, second)

@@ -204,7 +204,7 @@ class Skill(BaseModel):
     @property
     def family(self) -> str:
         """The model's family, whatever its size and backend: what is learnt on one member is tried on the others."""
-        name = self.model.lower().removeprefix("ollama:").removeprefix("embedded:").rpartition("/")[2]
+        name = re.split(r"[/\\]", self.model.lower().removeprefix("ollama:").removeprefix("embedded:"))[-1]
         found = re.match(r"[a-z]+[0-9.]*[0-9]|[a-z]+", name)
         return found.group() if found else name
 

@@ -45,8 +45,8 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
             r"\byou are now\b|\b(?:new|updated|real) (?:system )?instructions?\b|"
             r"\b(?:system|developer) (?:prompt|message)|"
             r"\b(?:developer|god|dan) mode\b|\bjailbreak|\bdo anything now\b|"
-            r"\b(?:reveal|print|output|repeat|show|leak|send)\b[^.!?]{0,30}"
-            r"\b(?:prompt|instructions|secrets?|api key|password)|"
+            r"\b(?:reveal|print|output|repeat|show|leak|send)\b[^.!?]{0,30}\b(?:secrets?|api key|password|"
+            r"(?:your|all|system|hidden|initial|above|previous)\s+(?:\w+\s+){0,2}(?:prompt|instructions))\b|"
             r"\b(?:do not|don't|never) (?:tell|inform|alert|ask) the (?:user|human)|"
             r"\bwithout (?:telling|asking|informing) the (?:user|human)"
         ),
@@ -81,6 +81,9 @@ _PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = (
 _COMMON_IN_INPUTS = frozenset({"an address", "a command", "markup that a client may act on", "encoded text"})
 """What the user's own texts may well hold: in the input of a demonstration it is no reason to ask for force."""
 _ENCODED = re.compile(r"[A-Za-z0-9+/=]{40,}")
+_SYMBOL = "[\u2190-\u2bff\u3030\u303d\u3297\u3299\U0001f000-\U0001faff\ufe0f]"
+_OF_EMOJI = re.compile(rf"(?<={_SYMBOL})(?:\ufe0f|\u200d(?={_SYMBOL}))")
+"""What cannot be seen by itself, but is a part of a picture that can."""
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -125,11 +128,13 @@ def _shown(prompt: Prompt) -> Iterator[tuple[str, str]]:
 
 
 def _found(text: str) -> Iterator[tuple[str, str]]:
+    text = _OF_EMOJI.sub("", text)
     hidden = dict.fromkeys(character for character in text if is_invisible(character))
     if hidden:
         yield "hidden characters", shortened(" ".join(f"U+{ord(character):04X}" for character in hidden), _SHOWN)
     # As a reader takes it: compatibility forms, case, line breaks and what is hidden between letters change nothing.
-    whole = " ".join(unicodedata.normalize("NFKC", visible(text)).split())
+    # The micro sign is no Greek letter here, as in "50 \u00b5m".
+    whole = " ".join(unicodedata.normalize("NFKC", visible(text).replace("\u00b5", "u")).split())
     plain = whole.casefold()
     for what, pattern in _PATTERNS:
         if match := pattern.search(plain):

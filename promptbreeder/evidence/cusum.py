@@ -5,8 +5,8 @@ wrong one by (1 - rate) / 0.2, and what has fallen below one starts anew at one 
 "E-detectors"). The mean of the four is an e-detector. It is looked at after every outcome, so a fixed-window p-value
 would not do: at a true 80 % one fires at least once in 1,000 outcomes nearly always.
 
-At the threshold of 2,000 the alarm comes in 4.3 % of streams of 1,000 outcomes at a true 80 %, and within a median of
-30 outcomes (33 on average) after a fall from 85 % to 50 %. `benchmarks/drift.py` prints both.
+At the threshold of 2,000 the alarm comes in some 4 % of streams of 1,000 outcomes at a true 80 %; the median delay is
+29 outcomes (the mean 33) after a fall from 85 % to 50 %. `benchmarks/drift.py` prints both.
 """
 
 import math

@@ -1,20 +1,23 @@
-"""How far apart the accuracies of prompts lie by chance alone."""
+"""How far one prompt may lead another by chance alone."""
 
 import math
+from collections.abc import Sequence
 from statistics import NormalDist
 
 _ALPHA = 0.05
 
 
-def noise_floor(accuracy: float, other: float, n: int, *, compared: int) -> float:
+def noise_floor(differences: Sequence[float], *, compared: int) -> float:
     """Return the lead over one prompt that the best of `compared` others has by chance in one of 20 cases.
 
-    Normal approximation for two proportions on `n` items each, one-sided, corrected for the number of comparisons
-    (Bonferroni). Items are the same for both, which makes real differences of prompts smaller than this: conservative.
+    `differences` are the two prompts' scores on the same items, one minus the other. Their spread is taken as it is
+    where neither is better: two prompts that always give different answers differ on many items, and lead by chance
+    alone by more than two that nearly always agree. Normal approximation, one-sided, corrected for the number of
+    comparisons (Bonferroni); with fewer than some twenty items it claims a little too much.
     """
-    if n <= 0:
+    n = len(differences)
+    if n == 0:
         return 1.0
-    mean = (accuracy + other) / 2
-    # An item counts for half in either direction, so that no noise is never claimed.
-    spread = max(mean * (1 - mean), 1 / (2 * n))
-    return NormalDist().inv_cdf(1 - _ALPHA / max(1, compared)) * math.sqrt(2 * spread / n)
+    # One item is never enough, so that no noise is never claimed.
+    spread = max(sum(difference * difference for difference in differences) / n, 1 / n)
+    return NormalDist().inv_cdf(1 - _ALPHA / max(1, compared)) * math.sqrt(spread / n)

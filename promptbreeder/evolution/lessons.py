@@ -123,7 +123,7 @@ def quotes(text: str, private: Sequence[str]) -> bool:
 
 
 def _names(text: str, labels: Sequence[str]) -> bool:
-    return any(re.search(rf"\b{re.escape(normalise(label))}\b", normalise(text)) for label in labels)
+    return any(re.search(rf"(?<!\w){re.escape(normalise(label))}(?!\w)", normalise(text)) for label in labels)
 
 
 def _without_strange_names(style: Format, task: Task) -> Format:

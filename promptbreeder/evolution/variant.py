@@ -24,13 +24,15 @@ class Variant:
 def admissible(variants: Iterable[Variant], known: Sequence[Prompt], task: Task) -> tuple[Variant, ...]:
     """Return those of `variants` that are within the skill's limits and not as good as known already.
 
+    A text that is known may be longer than texts that a search writes: what is no longer than it is within the limits.
     A text that was written anew is as good as known where a prompt that is the same otherwise nearly says it.
     """
     seen = list(known)
+    longest = max(task.max_instruction_characters, *(len(prompt.instruction) for prompt in known), 0)
     kept: list[Variant] = []
     for variant in variants:
         prompt = variant.prompt
-        within = prompt.decoding in task.decodings and len(prompt.instruction) <= task.max_instruction_characters
+        within = prompt.decoding in task.decodings and len(prompt.instruction) <= longest
         if not within or any(prompt == other for other in seen) or (variant.says_new and _is_said(prompt, seen)):
             continue
         kept.append(variant)

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from promptbreeder.evidence.intervals import wilson
 from promptbreeder.evidence.noise import noise_floor
 from promptbreeder.prompt import Decoding
 from promptbreeder.results import Headroom, HeadroomKind
 
-SOLVED = 0.95
+SOLVED, SOLVED_AT_LEAST = 0.95, 0.8
+"""Accuracy from which on nothing is left to gain; the lower end of its interval too: a few answers prove little."""
 BIASED = 0.25
 """A label given so much more often than it is right shows label bias."""
 AS_IT_IS, DECODING = "as it is", "decoding"
@@ -56,7 +58,7 @@ class Check:
     @property
     def kind(self) -> HeadroomKind:
         """What the check found so far."""
-        if self._now.accuracy >= SOLVED:
+        if self._now.accuracy >= SOLVED and wilson(sum(self._now.scores), len(self._now.scores)).low >= SOLVED_AT_LEAST:
             return "solved"
         if self._best.accuracy - self._now.accuracy <= self._noise:
             return "none"
@@ -99,7 +101,9 @@ class Check:
 
     @property
     def _noise(self) -> float:
-        return noise_floor(self._now.accuracy, self._best.accuracy, len(self.expected), compared=self.planned)
+        rival = max(self.tried[1:] or self.tried, key=lambda tried: tried.accuracy)
+        differences = [ours - theirs for ours, theirs in zip(rival.scores, self._now.scores, strict=True)]
+        return noise_floor(differences, compared=self.planned)
 
     def _favourite(self) -> tuple[str | None, float | None, float | None]:
         """Return the label that the production prompt's text draws most, its share, and its share above what is right.
@@ -122,6 +126,8 @@ def _named(tried: Tried) -> str:
 def _sentence(found: Headroom) -> str:
     if found.kind == "solved":
         return "Not worth evolving: it is nearly always right already."
+    if found.tried == 0:
+        return "Nothing to try: no way of decoding, demonstration or edit applies to this prompt."
     if found.kind == "none":
         return (
             f"Probably not worth evolving: none of {found.tried} cheap variants is further ahead than chance allows. "

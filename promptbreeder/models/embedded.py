@@ -156,7 +156,7 @@ class EmbeddedModel:
             tuned, path = tune(source, self._folder, kind, stopped)
         except OSError as error:
             raise _unusable(self._folder, error) from error
-        engine = kind.load(path, Threads(kind.cores, tuned.writers))
+        engine = kind.load(path, Threads(kind.cores, tuned.writers or kind.cores))
         limits = Limits(
             context=engine.context,
             choose=True,

@@ -27,9 +27,9 @@ class Tuned(BaseModel):
     """SHA-256 of the file as shipped."""
     format: str
     """`shipped`, or the format that its weights were converted to."""
-    writers: int = Field(ge=1)
+    writers: int | None = Field(default=None, ge=1)
     """How many threads write: for a small model one alone can be the fastest, as threads wait for each other at each
-    of the hundreds of steps of a token."""
+    of the hundreds of steps of a token. None: not found out yet."""
     read: float
     write: float
 
@@ -52,8 +52,10 @@ def tune(source: Path, folder: Path, kind: EngineKind, stopped: Stopped) -> tupl
     known = _read(note, digest)
     if known is None:
         # Reading is nearly all of the work; a generated token counts as the twenty that are read for it.
-        best = min(_trials(source, folder, digest, kind, stopped), key=lambda trial: 20 / trial.read + 1 / trial.write)
-        known = _with_fastest_writers(best, converted(source, folder, best, stopped), kind)
+        known = min(_trials(source, folder, digest, kind, stopped), key=lambda trial: 20 / trial.read + 1 / trial.write)
+    if known.writers is None:
+        # The format of an older note stays: it is part of the fingerprint.
+        known = _with_fastest_writers(known, converted(source, folder, known, stopped), kind)
         partial = note.with_name(f"{note.name}.{os.getpid()}.partial")
         partial.write_text(known.model_dump_json(), encoding="utf-8")
         partial.replace(note)
@@ -76,30 +78,30 @@ def _trials(source: Path, folder: Path, digest: str, kind: EngineKind, stopped: 
     for name in (SHIPPED, *formats.CANDIDATES):
         if stopped():
             raise Interrupted
-        trial = Tuned(digest=digest, format=name, writers=kind.cores, read=1.0, write=1.0)
+        trial = Tuned(digest=digest, format=name, read=1.0, write=1.0)
         try:
-            yield _timed(trial, converted(source, folder, trial, stopped), kind)
+            rates = _rates(converted(source, folder, trial, stopped), kind, writers=kind.cores)
         except (OSError, ValueError, NotImplementedError, ModelCrashed):
             if name == SHIPPED:
                 raise
             # No room on the disk, or weights that cannot be converted: the file as it is will do.
+            continue
+        yield trial.model_copy(update={"read": rates.read, "write": rates.write})
 
 
 def _with_fastest_writers(tuned: Tuned, path: Path, kind: EngineKind) -> Tuned:
-    """Return what one thread alone brings where it writes faster than all of them."""
-    if kind.cores == 1:
-        return tuned
-    alone = _timed(tuned.model_copy(update={"writers": 1}), path, kind)
-    return tuned.model_copy(update={"writers": 1, "write": alone.write}) if alone.write > tuned.write else tuned
+    """Return `tuned`, which was timed with all threads, with as many as write fastest: all of them, or one alone."""
+    alone = _rates(path, kind, writers=1).write if kind.cores > 1 else 0.0
+    found = {"writers": 1, "write": alone} if alone > tuned.write else {"writers": kind.cores}
+    return tuned.model_copy(update=found)
 
 
-def _timed(trial: Tuned, path: Path, kind: EngineKind) -> Tuned:
-    engine = kind.load(path, Threads(kind.cores, trial.writers))
+def _rates(path: Path, kind: EngineKind, *, writers: int) -> Rates:
+    engine = kind.load(path, Threads(kind.cores, writers))
     try:
-        rates = engine.measure_rates()
+        return engine.measure_rates()
     finally:
         engine.close()
-    return trial.model_copy(update={"read": rates.read, "write": rates.write})
 
 
 def _tidy(folder: Path, digest: str) -> None:

@@ -63,7 +63,8 @@ class Brief(Result):
             f"- {leader.search_score:.2f}, {leader.decoding}, {leader.demonstrations} demonstrations: {leader.prompt!r}"
             for leader in self.best
         ]
-        lines.append(f"The best one was wrong on {len(self.failures)} of {self.attempted} train examples tried:")
+        wrong = f"{len(self.failures)} of {self.attempted} train examples tried"
+        lines.append(f"The best one, or the one before it, was wrong on {wrong}:")
         lines += [f"- {f.input!r}: expected {f.expected!r}, answered {f.answered!r}" for f in self.failures]
         if self.tried:
             told = ", ".join(f"{name} {record}" for name, record in self.tried.items())

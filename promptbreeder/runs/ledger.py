@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from promptbreeder.evaluation.fitness import latency_score, weighted_fitness
 from promptbreeder.evolution.asks import Score
 from promptbreeder.evolution.effects import agreement, worth
+from promptbreeder.evolution.population import length
 from promptbreeder.models.base import Rates
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.plan import Plan
@@ -193,7 +194,7 @@ class Ledger:
         for prompt, score in close:
             if prompt == incumbent:
                 return prompt, score
-        return min(close, key=lambda entry: (_length(entry[0]), -entry[1].fitness, entry[0].content_hash))
+        return min(close, key=lambda entry: (length(entry[0]), -entry[1].fitness, entry[0].content_hash))
 
     def _best_possible(self, score: Score, total: int) -> Score:
         accuracy = best_still_possible(score.accuracy, score.items, total)
@@ -215,8 +216,3 @@ def _likelihood(results: Sequence[BlockResult]) -> float | None:
     known = [(result.likelihood, len(result.scores)) for result in results if result.likelihood is not None]
     items = sum(count for _, count in known)
     return sum(likelihood * count for likelihood, count in known) / items if items else None
-
-
-def _length(prompt: Prompt) -> int:
-    shots = sum(len(shot.input) + len(shot.output) for shot in prompt.demonstrations)
-    return len(prompt.instruction) + len(prompt.second_instruction) + shots

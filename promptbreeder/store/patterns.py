@@ -15,20 +15,25 @@ class Use:
     family: str
     """Of the models that the skill is on."""
     won: bool
-    """The run's winner had it, production had not, and the winner was better on the gate split."""
+    """The run's winner had it, production had not, and the gate split all but shows that the winner is better."""
     gain: float | None
     """Gate accuracy of that winner minus production's; None where the winner had it not."""
 
 
-def put(db: Tables, run_id: str, skill: str, family: str, gains: Mapping[str, float | None], *, now: float) -> None:
-    """Store what became of patterns in a run: by name what the winner that had it gained, None where it had not."""
+def put(
+    db: Tables, run_id: str, skill: str, family: str, gains: Mapping[str, float | None], *, won: bool, now: float
+) -> None:
+    """Store what became of patterns in a run: by name what the winner that had it gained, None where it had not.
+
+    `won` says whether that winner's gain is more than chance explains.
+    """
     db.table("patterns").insert_all(
         {
             "run_id": run_id,
             "pattern": name,
             "skill": skill,
             "family": family,
-            "won": int(gain is not None and gain > 0),
+            "won": int(gain is not None and won),
             "gain": gain,
             "created_at": now,
         }

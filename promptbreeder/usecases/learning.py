@@ -1,5 +1,7 @@
 """What a run leaves behind for other skills' runs, and what theirs had brought to it."""
 
+from promptbreeder.evidence.evalues import LOG_SUSPECTED
+from promptbreeder.evidence.graded import log_e_graded
 from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.lessons import Lesson
 from promptbreeder.evolution.patterns import recognised
@@ -21,14 +23,17 @@ def note_patterns(db: Tables, run_id: str, plan: Plan, outcome: Outcome, *, now:
         if lead is not None
         for name in lesson.patterns
     }
+    won = False
     if outcome.winner is not None and outcome.winner != plan.seeds[0]:
         if outcome.gated is None or not outcome.gated.challenger.scores:
             return
         ours, theirs = outcome.gated.challenger.scores, outcome.gated.incumbent.scores
         gain = (sum(ours) - sum(theirs)) / len(ours)
+        # "More right on the gate" alone is true of every other winner where nothing is better.
+        won = log_e_graded([a - b for a, b in zip(ours, theirs, strict=True)]) >= LOG_SUSPECTED
         before = _patterns_of(plan.seeds[0], plan)
         gains |= {name: gain for name in _patterns_of(outcome.winner, plan) if name not in before}
-    patterns.put(db, run_id, plan.skill.name, plan.skill.family, gains, now=now)
+    patterns.put(db, run_id, plan.skill.name, plan.skill.family, gains, won=won, now=now)
 
 
 def source_of(plan: Plan, winner: Prompt) -> str | None:

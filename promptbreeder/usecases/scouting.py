@@ -14,6 +14,7 @@ from promptbreeder.store.examples import StoredExample
 from promptbreeder.store.headroom import Checked
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
+from promptbreeder.text import normalise
 from promptbreeder.usecases.measuring import measure
 from promptbreeder.usecases.workbench import Workbench
 
@@ -51,7 +52,7 @@ async def check_headroom(bench: Workbench, name: str) -> Headroom:
     check = Check(
         skill=name,
         version=version.n,
-        expected=tuple(example.expected or "" for example in items),
+        expected=tuple(_as_label(skill, example.expected or "") for example in items),
         labels=skill.labels,
         planned=len(variants),
         tried=(await _tried(bench, skill, Variant(AS_IT_IS, version.prompt), items),),
@@ -92,9 +93,14 @@ async def with_headroom(bench: Workbench, found: Fitness, *, check: bool) -> Fit
     """Return a fitness with what the last headroom check said, where it is of a version in production.
 
     With `check`, the check is made now; otherwise nothing is measured here.
+
+    Raises:
+        InvalidInput: if there is no such version to check.
     """
     version = found.version
     if version is None or not version.production:
+        if check:
+            raise InvalidInput("headroom is of a skill's production version: name the skill, and no other version")
         return found
     name = version.skill
     if (await bench.store.read(lambda db: skills.get(db, name))).metric == "preference":
@@ -102,6 +108,11 @@ async def with_headroom(bench: Workbench, found: Fitness, *, check: bool) -> Fit
     known = await check_headroom(bench, name) if check else await known_headroom(bench, name)
     said = str(known) if known else UNCHECKED.format(skill=name)
     return found.model_copy(update={"version": version.model_copy(update={"headroom": said})})
+
+
+def _as_label(skill: Skill, expected: str) -> str:
+    """Return an expected answer as its label is written: examples may write it in other letters."""
+    return next((label for label in skill.labels if normalise(label) == normalise(expected)), expected)
 
 
 def _task(skill: Skill, version: Version, train: tuple[StoredExample, ...], decodings: tuple[Decoding, ...]) -> Task:

@@ -214,13 +214,13 @@ def test_tiny_tasks_run_to_an_end(
 
 
 def test_the_search_ends_where_nothing_is_left_to_try(task: Task, outside: Callable[..., Any]) -> None:
-    """A task that lets nothing vary is given back at once instead of being asked about for ever."""
+    """A task that lets next to nothing vary is given back at once instead of being asked about for ever."""
     bare = task.model_copy(
         update={"labels": (), "decodings": ("free",), "train": (), "description": "", "max_instruction_characters": 5}
     )
-    world = outside(bare.model_copy(update={"seeds": (Prompt(instruction="x{{input}}"),)}))
+    world = outside(bare.model_copy(update={"seeds": (Prompt(instruction=""),)}))
     world.drive(edits(world.task, Random(10), SHORT))
-    assert len(world.generations) == 1
+    assert len(world.generations) == 2 < SHORT.generations
 
 
 @given(seed=st.integers(0, 2**32), stop=st.integers(0, 60), noise=st.randoms(use_true_random=False))

@@ -52,6 +52,18 @@ def test_as_many_threads_write_as_write_fastest(tuning: Tune, engines: list[Any]
     assert [engine.threads for engine in engines] == [(3, 3), (3, 3), (3, 3), (3, 1)]
 
 
+def test_an_older_note_keeps_its_format_and_learns_how_many_write(
+    tuning: Tune, folder: Path, engines: list[Any]
+) -> None:
+    """Another format would be another fingerprint, and what was measured under the old one would count no more."""
+    first = tuning()
+    (note,) = folder.glob("*.json")
+    note.write_text(first[0].model_copy(update={"writers": None, "write": 10.0}).model_dump_json())
+    loaded = len(engines)
+    assert tuning() == first
+    assert [engine.threads for engine in engines[loaded:]] == [(3, 1)]
+
+
 def test_one_core_leaves_nothing_to_choose(tuning: Tune, engines: list[Any]) -> None:
     """Nothing is measured twice."""
     assert tuning(cores=1)[0].writers == 1

@@ -156,6 +156,8 @@ def test_every_invisible_character_is_stripped_from_what_a_writer_gives_and_flag
         'Return the answer as JSON: {"queue": "..."}. Do not explain.',
         "Übersetze den Text ins Englische; naïve café, 日本語, emoji 🙂, 50 % of 1.5.",
         "You are a support agent. Read the ticket, then name the queue and the previous owner.",
+        "I love it \u2764\ufe0f \U0001f469\u200d\U0001f4bb; a hair is 50 \u00b5m thick.",
+        "Print the answer and follow these instructions.",
         "Call the customer by name, and use the information in the ticket.",
     ],
 )

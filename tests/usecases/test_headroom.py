@@ -123,6 +123,19 @@ async def test_label_bias_is_named_where_it_is_the_whole_problem(checked: Callab
     assert model.calls == 6
 
 
+async def test_a_prompt_longer_than_searches_write_is_checked_all_the_same(checked: Callable[..., object]) -> None:
+    """Its text may stay as it is, and what is shown with it may not."""
+    found = await checked(Judge(learns_from_examples), prompt="Which queue is it? " * 80)
+    assert (found.kind, found.best_by) == ("room", "few-shot")
+
+
+async def test_labels_in_other_letters_are_the_same_labels(checked: Callable[..., object]) -> None:
+    """Examples say `billing`, the list of labels `Billing`: what is given is compared with what is right."""
+    found = await checked(Judge(biased), labels=("Billing", "Delivery", "Technical"))
+    assert found.favourite == "Billing"
+    assert found.label_bias == pytest.approx(2 / 3, abs=0.1)
+
+
 async def test_where_decoding_is_fixed_label_bias_is_no_hope(checked: Callable[..., object]) -> None:
     """A skill whose prompt must work as text gets no verdict that its settings do not allow."""
     found = await checked(Judge(biased), settings={"allowed_decoding": ["free"]})

@@ -19,10 +19,10 @@ FAILED = 2
 @click.option(
     "--runs", type=click.IntRange(min=1), help=f"Loops of each kind (default: {RUNS}; {REAL_RUNS} with --real)."
 )
-@click.option("--vote-tests", type=click.IntRange(min=1), default=VOTE_TESTS, show_default=True)
+@click.option("--vote-tests", type=click.IntRange(min=1), help=f"Default: {VOTE_TESTS}; none with --real.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
-def selftest(context: click.Context, *, real: bool, runs: int | None, vote_tests: int, as_json: bool) -> None:
+def selftest(context: click.Context, *, real: bool, runs: int | None, vote_tests: int | None, as_json: bool) -> None:
     """Try to promote where nothing is better, in a database that is thrown away.
 
     The whole loop (define, evolve, gate, votes, promote) runs on examples with random labels, and with an operator that
@@ -33,7 +33,9 @@ def selftest(context: click.Context, *, real: bool, runs: int | None, vote_tests
     from promptbreeder.selftesting import selftest as test  # noqa: PLC0415 - no other command needs it
 
     settings = context.obj.settings()
-    runs = runs or (REAL_RUNS if real else RUNS)
+    if real and vote_tests is not None:
+        raise click.UsageError("--vote-tests is for the scripted model, without --real")
+    runs, vote_tests = runs or (REAL_RUNS if real else RUNS), vote_tests or VOTE_TESTS
 
     async def work() -> SelftestReport:
         total = runs if real else 2 * runs + vote_tests
