@@ -68,13 +68,13 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
     Raises:
         ModelError: if the skill's model cannot be had.
     """
-    test, fair = await bench.store.read(
-        lambda db: (
-            vote_test(db, skill, candidate=version.n, incumbent=production.n, now=bench.clock()),
-            witnesses(db, skill.name, version.n, production.n),
-        )
-    )
-    uses = await bench.store.read(lambda db: gate_uses(db, skill, version, fair))
+
+    def look(db: Tables) -> tuple[VoteTest, Witnesses, int]:
+        test = vote_test(db, skill, candidate=version.n, incumbent=production.n, now=bench.clock())
+        fair = witnesses(db, skill.name, version.n, production.n)
+        return test, fair, gate_uses(db, skill, version, fair)
+
+    test, fair, uses = await bench.store.read(look)
     votes = Votes(test.wins, test.losses, test.ties)
     if skill.metric == "preference":
         return Judgement(readiness_by_votes(votes), test, 0)
