@@ -6,7 +6,9 @@ Every way in which n examples can fall (better, worse, neither: a trinomial) is 
 that are right with chances p and p + gain can differ on many examples or on few: with a correlation (phi) of 0 they
 fail independently, the higher it is the more of their failures they share. *A/A* is two versions that are equally good.
 With votes: the voter has no preference, promotion is tried after every vote, and the test ends as votes end.
-*Complaints* are gate examples that came from corrected wrong answers only, which production is known to fail.
+*Complaints* are gate examples that came from corrected wrong answers only. About production, they are left out where a
+version is compared with it, and change nothing; for comparison, what they would do if they counted. About an *older*
+version, they count: both versions compared are as likely to be right on them.
 """
 
 import argparse
@@ -69,8 +71,8 @@ def by_both(n: int, better: float, worse: float) -> float:
     return sum(chance * voted_up(log_e) for log_e, chance in mass.items() if chance > NEGLIGIBLE)
 
 
-def by_complaints(n: int, complaints: int, p: float, phi: float) -> float:
-    """Return the chance that a version as good as production is ready by n fair examples and some complaints."""
+def if_counted(n: int, complaints: int, p: float, phi: float) -> float:
+    """Return the chance that a version as good as production would be ready if complaints about production counted."""
     better, worse = shares(p, 0.0, phi)
     ready = 0.0
     for b, c, chance in falls(n, better, worse):
@@ -78,6 +80,22 @@ def by_complaints(n: int, complaints: int, p: float, phi: float) -> float:
             if is_ahead(n + complaints, b + more, c) and log_e_value(b + more, c) >= LOG_SHOWN:
                 # Right where production is wrong.
                 ready += chance * binomial(more, complaints, better / (1 - p))
+    return ready
+
+
+def by_older(n: int, complaints: int, p: float, phi: float) -> float:
+    """Return the chance that a version as good as production is ready by n examples and complaints about an older one.
+
+    Where the older one was wrong, the two compared are right independently of each other.
+    """
+    better, worse = shares(p, 0.0, phi)
+    right = better / (1 - p)
+    differ = right * (1 - right)
+    ready = 0.0
+    for b, c, chance in falls(n, better, worse):
+        for more, fewer, also in falls(complaints, differ, differ):
+            if is_ahead(n + complaints, b + more, c + fewer) and log_e_value(b + more, c + fewer) >= LOG_SHOWN:
+                ready += chance * also
     return ready
 
 
@@ -109,8 +127,17 @@ def complaint_rows() -> Iterator[dict[str, float]]:
     """Yield what complaints as gate examples do, one row an assumption and number."""
     for phi in CORRELATIONS:
         for complaints in COMPLAINTS:
-            ready = by_complaints(SIZES[0], complaints, RIGHT, phi)
-            yield {"right": RIGHT, "phi": phi, "n": SIZES[0], "complaints": complaints, "ready": ready}
+            given = (SIZES[0], complaints, RIGHT, phi)
+            yield {
+                "right": RIGHT,
+                "phi": phi,
+                "n": SIZES[0],
+                "complaints": complaints,
+                # As it is shipped: without the complaints (`promptbreeder.usecases.witnesses`).
+                "ready": by_examples(SIZES[0], *shares(RIGHT, 0.0, phi))[0],
+                "if_counted": if_counted(*given),
+                "older": by_older(*given),
+            }
 
 
 def rows() -> Iterator[dict[str, float]]:
@@ -143,7 +170,8 @@ def main() -> None:
             print(json.dumps({name: round(number, 5) for name, number in row.items()}))
             continue
         said = f"both {row['right']:.0%} right, correlation {row['phi']}, {row['n']} fair examples"
-        print(f"{said} and {row['complaints']} complaints: ready {row['ready']:.1%}")
+        print(f"{said} and {row['complaints']} complaints: ready {row['ready']:.1%}", end="")
+        print(f", if they counted {row['if_counted']:.1%}; about an older version {row['older']:.1%}")
 
 
 if __name__ == "__main__":

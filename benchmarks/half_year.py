@@ -3,10 +3,11 @@
     python benchmarks/half_year.py [--weeks 26] [--json]
 
 An office routes tickets by a prompt. Every day some come in, are answered by production, and whether the answer was
-right is recorded. Of one ticket in three, and of every one while the monitor is not content, the right answer is
-recorded too, which makes it an example; also where production gave it, or the examples would speak against production
-by the way they were chosen. In the 9th week tickets of a new kind begin to come; in the 18th the model is replaced by
-another, which reads only the first four words of a line.
+right is recorded. One ticket in three, and every one while the monitor is not content, is filed by hand before it is
+answered and added as an example, whatever the answer will be. Of the others the right answer is recorded where
+production was wrong: these complaints are examples too, but say nothing of the version that they are about. In the 9th
+week tickets of a new kind begin to come; in the 18th the model is replaced by another, which reads only the first four
+words of a line.
 
 The monitor looks once a day, and may evolve by itself; what it only advises, the office does. A new version is compared
 blind on the tickets of the day: the office votes for the right answer, or a tie, and one vote in ten is a slip.
@@ -178,13 +179,12 @@ class Office:
         for _ in range(TICKETS_A_DAY):
             self._world.now += DAY / TICKETS_A_DAY
             text, label = self._world.ticket()
+            if self._alert or self._world.rng.random() < SPOT_CHECKED:
+                await self._service.add_examples(SKILL, [Example(input=text, expected=label)], OFFICE)
             answered = await self._service.run_skill(SKILL, text)
-            checked = self._alert or self._world.rng.random() < SPOT_CHECKED
+            right = label in answered.answer.lower()
             outcome = await self._service.record_outcome(
-                answered.call_id,
-                OFFICE,
-                correct=label in answered.answer.lower(),
-                expected=label if checked else None,
+                answered.call_id, OFFICE, correct=right, expected=None if right else label
             )
             self.week.n += 1
             self.week.right += outcome.correct

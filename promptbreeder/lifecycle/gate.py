@@ -65,6 +65,8 @@ class Comparison:
     log_e: float
     log_e_reverse: float
     mcnemar_p: float | None
+    left_out: int = 0
+    """Gate examples that were not compared on, since they came in by outcomes of the two versions."""
 
     @property
     def n(self) -> int:
@@ -94,8 +96,10 @@ class Comparison:
         return examples_needed(self.difference, spread, log_target=log_target - self.log_e)
 
 
-def compare(challenger: Sequence[float], incumbent: Sequence[float]) -> Comparison | None:
+def compare(challenger: Sequence[float], incumbent: Sequence[float], left_out: int = 0) -> Comparison | None:
     """Compare item by item, both over the same items in the same order; None where there are no items.
+
+    `left_out` counts the gate examples that are not among the items; it is told with the comparison.
 
     Raises:
         ValueError: if the lengths differ or a score is outside [0, 1].
@@ -118,7 +122,16 @@ def compare(challenger: Sequence[float], incumbent: Sequence[float]) -> Comparis
         log_e=log_e_graded(differences) if graded else log_e_value(b, c),
         log_e_reverse=log_e_graded(-difference for difference in differences) if graded else log_e_value(c, b),
         mcnemar_p=None if graded else mcnemar(b, c),
+        left_out=left_out,
     )
+
+
+def told_left_out(count: int) -> str:
+    """Return why so many gate examples were not compared on, and what helps; empty where there are none."""
+    if not count:
+        return ""
+    came = "it came from an answer" if count == 1 else "they came from answers"
+    return f"{count} left out: {came} of the versions compared; examples added otherwise count"
 
 
 def uses_since_renewal(past: Sequence[AbstractSet[object]], now: AbstractSet[object]) -> int:

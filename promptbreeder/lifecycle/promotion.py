@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from promptbreeder.evidence.evalues import LOG_SHOWN, LOG_SUSPECTED, SHOWN, as_number, log_e_value, wins_needed
 from promptbreeder.lifecycle.duels import votes_in_a_row
-from promptbreeder.lifecycle.gate import RENEWED_SHARE, WORN_AFTER, Comparison, examples_for
+from promptbreeder.lifecycle.gate import RENEWED_SHARE, WORN_AFTER, Comparison, examples_for, told_left_out
 from promptbreeder.results import PromotionVerdict
 from promptbreeder.skill import MIN_GATE_EXAMPLES
 
@@ -135,9 +135,10 @@ def readiness(
     return says("more evidence needed", f"{' or '.join(ways)} would do", more, more_votes)
 
 
-def without_gate(votes: Votes) -> Readiness:
+def without_gate(votes: Votes, left_out: int = 0) -> Readiness:
     """Return the verdict where there is not one gate example to compare by."""
-    sentence = f"Insufficient examples: none is in the gate split; about {examples_for(MIN_GATE_EXAMPLES)} are needed."
+    none = f"none of the gate split counts ({told_left_out(left_out)})" if left_out else "none is in the gate split"
+    sentence = f"Insufficient examples: {none}; about {examples_for(MIN_GATE_EXAMPLES)} are needed."
     e = as_number(votes.log_e)
     return Readiness("insufficient examples", sentence, None, votes, e, e, MIN_GATE_EXAMPLES)
 
@@ -182,9 +183,10 @@ def _broken_guards(gate: Comparison, bar: Bar, cost: Cost, incumbent: Cost) -> l
 
 
 def _facts(gate: Comparison, votes: Votes, log_product: float) -> str:
+    left_out = f"; {told_left_out(gate.left_out)}" if gate.left_out else ""
     return (
         f"{gate.difference * 100:+.1f} points on {gate.n} gate examples ({gate.better} better, {gate.worse} worse, "
-        f"E {gate.e:.3g}), {_told(votes)}, together {as_number(log_product):.3g} of {SHOWN:g}"
+        f"E {gate.e:.3g}{left_out}), {_told(votes)}, together {as_number(log_product):.3g} of {SHOWN:g}"
     )
 
 

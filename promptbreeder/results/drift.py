@@ -59,7 +59,7 @@ class OutcomeReport(Result):
         if self.example is not None:
             lines.append(
                 {
-                    "added": f"It became an example in the {self.split} split.",
+                    "added": f"It became an example in the {self.split} split{_silent(self)}.",
                     "known": "The example is known already.",
                     "contradicts": "An example with this input and another answer is stored, and was kept.",
                     "retired": "The example was retired before, and stays so.",
@@ -70,6 +70,11 @@ class OutcomeReport(Result):
 
 def _of(report: OutcomeReport) -> int:
     return report.drift.version
+
+
+def _silent(report: OutcomeReport) -> str:
+    # An example of the gate, but not in every comparison: whoever counts on it should know.
+    return f"; it counts in comparisons without version {report.version}" if report.split == "gate" else ""
 
 
 class Recheck(Result):
@@ -83,6 +88,8 @@ class Recheck(Result):
     """Two-sided exact McNemar p-value; null for graded scores."""
     fallen: bool
     """Significantly worse than on the model before."""
+    left_out: int = 0
+    """Gate examples that were not compared on: they came from the version's own answers."""
     sentence: str
 
 

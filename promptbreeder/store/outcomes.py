@@ -4,7 +4,7 @@ Which outcomes came after which change of production is told by the number of th
 clock, which may go back.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from promptbreeder.errors import Conflict
@@ -60,6 +60,20 @@ def since(db: Tables, skill: str, version: int, event: int) -> Sequence[Outcome]
         [skill, version, event],
     )
     return tuple(Outcome(row["id"], bool(row["correct"]), row["after_event"]) for row in rows)
+
+
+def brought_in(db: Tables, skill: str, answered_by: Collection[int]) -> frozenset[int]:
+    """Return the ids of the examples in use that came in by outcomes of answers of these versions.
+
+    Also where the example was corrected since: another answer does not change how its input was chosen.
+    """
+    rows = db.query(
+        "SELECT now.id, outcomes.version FROM outcomes JOIN examples AS came ON came.id = outcomes.example "
+        "JOIN examples AS now ON now.skill = came.skill AND now.input_hash = came.input_hash "
+        "WHERE outcomes.skill = ? AND now.retired_at IS NULL",
+        [skill],
+    )
+    return frozenset(int(row["id"]) for row in rows if row["version"] in answered_by)
 
 
 def last(db: Tables, skill: str) -> int:

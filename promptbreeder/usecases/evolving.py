@@ -20,6 +20,7 @@ from promptbreeder.store import duels, events, examples, runs, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.reporting import run_report
 from promptbreeder.usecases.teaching import taught
+from promptbreeder.usecases.witnesses import witnesses
 from promptbreeder.usecases.workbench import Workbench
 
 OnProgress = Callable[[RunReport], Awaitable[None]]
@@ -236,6 +237,7 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
 
     def freeze(db: Tables) -> tuple[Plan, tuple[Prompt, ...]]:
         production = versions.production(db, skill.name)
+        gate = witnesses(db, skill.name, production.n)
         wins, losses = duels.record(db, skill.name, production.n)
         seeds = tuple(dict.fromkeys((production.prompt, *guests)))
         plan = Plan(
@@ -253,7 +255,8 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
             seconds_limit=SECONDS_LIMIT,
             train_ids=tuple(e.id for e in examples.of_split(db, skill.name, Split.TRAIN)),
             search_ids=tuple(e.id for e in search),
-            gate_ids=tuple(e.id for e in examples.of_split(db, skill.name, Split.GATE)),
+            gate_ids=gate.ids,
+            gate_left_out=gate.left_out,
             executor=model.fingerprint,
             writer=writer.fingerprint,
             read_rate=rates.read,

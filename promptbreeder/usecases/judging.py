@@ -18,8 +18,8 @@ from promptbreeder.lifecycle.promotion import (
 from promptbreeder.models.base import Rates
 from promptbreeder.prompt import Decoding
 from promptbreeder.results import Evidence, Fitness, VersionFitness, VoteTest
-from promptbreeder.skill import Skill, Split
-from promptbreeder.store import duels, evaluations, examples, runs, skills, versions
+from promptbreeder.skill import Skill
+from promptbreeder.store import duels, evaluations, runs, skills, versions
 from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
@@ -28,6 +28,7 @@ from promptbreeder.usecases.ab_tests import vote_test
 from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation
 from promptbreeder.usecases.reporting import inherited_of, search_score_of
 from promptbreeder.usecases.skills import list_skills
+from promptbreeder.usecases.witnesses import Witnesses, witnesses
 from promptbreeder.usecases.workbench import Workbench
 
 
@@ -38,6 +39,8 @@ class Judgement:
     found: Readiness
     votes: VoteTest
     gate_uses: int
+    left_out: int = 0
+    """Gate examples that say nothing here, since they came from answers of one of the two."""
 
     @property
     def evidence(self) -> Evidence:
@@ -50,6 +53,7 @@ class Judgement:
             difference=None if gate is None else gate.difference,
             gate_e=None if gate is None else gate.e,
             mcnemar_p=None if gate is None else gate.mcnemar_p,
+            left_out=self.left_out,
             gate_uses=self.gate_uses,
             votes=self.votes,
             product=found.product,
@@ -64,19 +68,21 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
     Raises:
         ModelError: if the skill's model cannot be had.
     """
-    test, uses = await bench.store.read(
-        lambda db: (
-            vote_test(db, skill, candidate=version.n, incumbent=production.n, now=bench.clock()),
-            gate_uses(db, skill, version),
-        )
-    )
+
+    def look(db: Tables) -> tuple[VoteTest, Witnesses, int]:
+        test = vote_test(db, skill, candidate=version.n, incumbent=production.n, now=bench.clock())
+        fair = witnesses(db, skill.name, version.n, production.n)
+        return test, fair, gate_uses(db, skill, version, fair)
+
+    test, fair, uses = await bench.store.read(look)
     votes = Votes(test.wins, test.losses, test.ties)
     if skill.metric == "preference":
         return Judgement(readiness_by_votes(votes), test, 0)
-    ours, theirs = await gate_evaluation(bench, skill, version), await gate_evaluation(bench, skill, production)
-    compared = compare(*evaluations.paired(ours, theirs))
+    ours = await gate_evaluation(bench, skill, version, beside=production)
+    theirs = await gate_evaluation(bench, skill, production, beside=version)
+    compared = compare(*evaluations.paired(ours, theirs), fair.left_out)
     if compared is None:
-        return Judgement(without_gate(votes), test, uses)
+        return Judgement(without_gate(votes, fair.left_out), test, uses, fair.left_out)
     rates = await (await bench.model(skill.model)).rates()
     settings = skill.settings
     bar = Bar(
@@ -88,14 +94,17 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
     found = readiness(
         compared, votes, bar, cost=cost_of(ours, rates), incumbent_cost=cost_of(theirs, rates), gate_uses=uses
     )
-    return Judgement(found, test, uses)
+    return Judgement(found, test, uses, fair.left_out)
 
 
-def gate_uses(db: Tables, skill: Skill, version: Version) -> int:
-    """Return how many evolved candidates met the gate before `version` did, since the gate was last renewed."""
+def gate_uses(db: Tables, skill: Skill, version: Version, fair: Witnesses) -> int:
+    """Return how many evolved candidates met the gate before `version` did, since the gate was last renewed.
+
+    Examples that say nothing of the version do not renew it for this comparison: only `fair` ones do.
+    """
     earlier = itertools.takewhile(lambda run: run.run_id != version.run_id, runs.met_gate(db, skill.name))
     past = [frozenset(json.loads(run.config)["plan"]["gate_ids"]) for run in earlier]
-    return uses_since_renewal(past, examples.in_use(db, skill.name, Split.GATE))
+    return uses_since_renewal(past, frozenset(fair.ids))
 
 
 def cost_of(evaluation: Evaluation, rates: Rates) -> Cost:
@@ -135,12 +144,15 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
 
 
 async def _measured(bench: Workbench, skill: Skill, version: Version, production: Version) -> dict[str, object]:
-    evaluation = await gate_evaluation(bench, skill, version)
+    # Side by side, and so on the examples that the verdict rests on.
+    evaluation = await gate_evaluation(bench, skill, version, beside=production)
+    free = await gate_evaluation(bench, skill, version, Decoding.FREE, beside=production)
+    theirs = await gate_evaluation(bench, skill, production, beside=version)
     cost = cost_of(evaluation, await (await bench.model(skill.model)).rates())
     return {
         "gate": accuracy_of(evaluation.scores),
-        "gate_free": accuracy_of((await gate_evaluation(bench, skill, version, Decoding.FREE)).scores),
-        "production_gate": accuracy_of((await gate_evaluation(bench, skill, production)).scores),
+        "gate_free": accuracy_of(free.scores),
+        "production_gate": accuracy_of(theirs.scores),
         "inherited": await bench.store.read(lambda db: inherited_of(db, version)),
         "search_score": await bench.store.read(lambda db: search_score_of(db, version)),
         "parts": await fitness_parts(bench, skill, evaluation),

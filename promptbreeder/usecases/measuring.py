@@ -11,10 +11,11 @@ from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.results import Accuracy, FitnessParts, Row
 from promptbreeder.runs.plan import in_blocks
 from promptbreeder.skill import Skill, Split
-from promptbreeder.store import duels, evaluations, examples, skills, versions
+from promptbreeder.store import duels, evaluations, skills, versions
 from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
+from promptbreeder.usecases.witnesses import Witnesses, witnesses
 from promptbreeder.usecases.workbench import Workbench
 
 
@@ -25,36 +26,47 @@ async def fingerprint(bench: Workbench, name: str) -> str:
 
 
 def stored_gate_accuracy(db: Tables, skill: str, version: int) -> Accuracy | None:
-    """Return the latest gate accuracy of a version under its own decoding, if it was ever measured."""
+    """Return the latest gate accuracy of a version under its own decoding, if it was ever measured.
+
+    As `gate_evaluation`, without the examples that came from its own answers.
+    """
     decoding = versions.get(db, skill, version).prompt.decoding
     found = evaluations.latest(db, skill, version, Split.GATE, decoding=decoding)
     if found is None or not found.fingerprint.endswith(skills.get(db, skill).judged):
         return None
-    return accuracy_of(found.on(examples.in_use(db, skill, Split.GATE)).scores)
+    return accuracy_of(found.on(witnesses(db, skill, version).ids).scores)
 
 
 async def gate_evaluation(
-    bench: Workbench, skill: Skill, version: Version, decoding: Decoding | None = None
+    bench: Workbench, skill: Skill, version: Version, decoding: Decoding | None = None, *, beside: Version | None = None
 ) -> Evaluation:
     """Return the version's evaluation on today's gate split under its own (or the given) decoding, measuring it if new.
 
-    What was measured on examples that have been corrected, retired or deleted since is left out.
+    What was measured on examples that have been corrected, retired or deleted since is left out; and so are examples
+    that came from answers of the version itself, or of the one that it is compared with (`beside`).
 
     Raises:
         ModelError: if the skill's model cannot be had.
     """
     wanted = decoding or version.prompt.decoding
     measured_on = skill.measured_on((await bench.model(skill.model)).fingerprint)
-    gate = await bench.store.read(lambda db: examples.of_split(db, skill.name, Split.GATE))
-    ids = tuple(example.id for example in gate)
-    found = await bench.store.read(
-        lambda db: evaluations.latest(db, skill.name, version.n, Split.GATE, decoding=wanted, fingerprint=measured_on)
-    )
-    if found is not None and set(ids) <= set(found.example_ids):
-        return found.on(ids)
+
+    def look(db: Tables) -> tuple[Witnesses, Witnesses, Evaluation | None]:
+        own = witnesses(db, skill.name, version.n)
+        shared = own if beside is None else witnesses(db, skill.name, version.n, beside.n)
+        return (
+            own,
+            shared,
+            evaluations.latest(db, skill.name, version.n, Split.GATE, decoding=wanted, fingerprint=measured_on),
+        )
+
+    own, shared, found = await bench.store.read(look)
+    if found is not None and set(shared.ids) <= set(found.example_ids):
+        return found.on(shared.ids)
+    # All that may ever be asked of this version, so that the next comparison need not measure it again.
     prompt = version.prompt.but(decoding=wanted)
     prior = await prior_of(bench, skill, version, prompt)
-    measured = await measure(bench, skill, prompt, [(e.input, e.expected or "") for e in gate], prior)
+    measured = await measure(bench, skill, prompt, [(e.input, e.expected or "") for e in own.examples], prior)
     evaluation = Evaluation(
         skill=skill.name,
         version=version.n,
@@ -62,14 +74,14 @@ async def gate_evaluation(
         decoding=wanted,
         fingerprint=measured_on,
         scores=measured.scores,
-        example_ids=ids,
+        example_ids=own.ids,
         fresh_tokens=measured.fresh_tokens,
         completion_tokens=measured.completion_tokens,
         unparsable=measured.unparsable,
         created_at=bench.clock(),
     )
     await bench.store.write(lambda db: evaluations.put(db, evaluation))
-    return evaluation
+    return evaluation.on(shared.ids)
 
 
 async def gate_accuracies(
@@ -115,13 +127,13 @@ async def comparison_table(bench: Workbench, name: str, version: int) -> tuple[R
     """Return the rows that show what a version brought, and how much of it is the decoding; all on the gate split."""
     skill = await bench.store.read(lambda db: skills.get(db, name))
     first, evolved = await bench.store.read(lambda db: (versions.get(db, name, 1), versions.get(db, name, version)))
-    rows = [_row("your prompt as it is", await gate_evaluation(bench, skill, first, Decoding.FREE))]
+    rows = [_row("your prompt as it is", await gate_evaluation(bench, skill, first, Decoding.FREE, beside=evolved))]
     if skill.labels:
-        constrained = await gate_evaluation(bench, skill, first, Decoding.CONSTRAINED)
+        constrained = await gate_evaluation(bench, skill, first, Decoding.CONSTRAINED, beside=evolved)
         rows.append(_row("your prompt, choosing among the labels", constrained))
     if evolved.n != first.n:
-        rows.append(_row("evolved prompt", await gate_evaluation(bench, skill, evolved)))
-        free = await gate_evaluation(bench, skill, evolved, Decoding.FREE)
+        rows.append(_row("evolved prompt", await gate_evaluation(bench, skill, evolved, beside=first)))
+        free = await gate_evaluation(bench, skill, evolved, Decoding.FREE, beside=first)
         rows.append(_row("evolved prompt, pasted as text", free))
     return tuple(rows)
 

@@ -23,6 +23,7 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.acting import act, by_itself, go_on
 from promptbreeder.usecases.drifting import Standing, standing, told
 from promptbreeder.usecases.measuring import gate_evaluation
+from promptbreeder.usecases.witnesses import witnesses
 from promptbreeder.usecases.workbench import Workbench, iso
 
 EVERY_SECONDS = 3_600.0
@@ -181,7 +182,8 @@ async def _recheck(bench: Workbench, stands: Standing, model: str) -> Recheck | 
     is_new = after is None
     if after is None:
         after = await gate_evaluation(bench, skill, version)
-    found = judge_change(*evaluations.paired(after, before))
+    fair = await bench.store.read(lambda db: witnesses(db, skill.name, version.n))
+    found = judge_change(*evaluations.paired(after.on(fair.ids), before), fair.left_out)
     if found is not None and is_new:
         await bench.store.write(lambda db: _note_recheck(db, stands, found, before.fingerprint, now=bench.clock()))
     return found
@@ -203,15 +205,17 @@ def _note_recheck(db: Tables, stands: Standing, found: Recheck, model_before: st
 
 
 async def _target(bench: Workbench, stands: Standing) -> tuple[Target, str]:
-    """Return how the version before does now on production's examples, measured where new, and what stood in the way.
+    """Return how the version before does now beside production, measured where new, and what stood in the way.
+
+    Examples that came from answers of either are left out: complaints would speak for a rollback a second time.
 
     Asked only where it matters: a version that is not failing is not rolled back.
     """
     if stands.reading.state != "failing" or stands.before is None or stands.skill.metric == "preference":
         return "none", ""
     try:
-        before = await gate_evaluation(bench, stands.skill, stands.before)
-        production = await gate_evaluation(bench, stands.skill, stands.production)
+        before = await gate_evaluation(bench, stands.skill, stands.before, beside=stands.production)
+        production = await gate_evaluation(bench, stands.skill, stands.production, beside=stands.before)
     except (InvalidInput, ModelError) as error:
         return "none", str(error)
     theirs, ours = evaluations.paired(before, production)

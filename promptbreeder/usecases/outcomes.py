@@ -142,5 +142,8 @@ def _next_step(stands: Standing) -> str:
             "a better one."
         )
     if stands.reading.state in {"failing", "degraded"}:
-        return f"evolve_prompt('{name}') looks for a better prompt; corrected answers help as examples."
+        return (
+            f"evolve_prompt('{name}') looks for a better prompt; corrected answers help it search, and examples added "
+            "otherwise judge what it finds."
+        )
     return ""

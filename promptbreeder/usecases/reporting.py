@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from promptbreeder.evaluation.meter import Usage
 from promptbreeder.evolution.credit import Record
-from promptbreeder.lifecycle.gate import accuracy_of, paired
+from promptbreeder.lifecycle.gate import accuracy_of, paired, told_left_out
 from promptbreeder.prompt import Prompt
 from promptbreeder.results import BestSoFar, Leader, RunReport
 from promptbreeder.runs.driver import Outcome, Progress
@@ -219,14 +219,17 @@ def verdict_of(plan: Plan, outcome: Outcome | None, version: int | None) -> str:
     search = f"{outcome.baseline.accuracy:.2f} -> {outcome.score.accuracy:.2f} on the search split (optimistic)"
     if outcome.gated is None or not outcome.gated.challenger.scores:
         if version is None:
-            return (
-                f"A candidate was ahead ({search}), but the budget ended before the gate could be measured, or all of "
-                "the gate's examples were changed in the meantime."
-            )
+            why = "the budget ended before the gate could be measured, or all of the gate's examples were changed in "
+            why += "the meantime"
+            if plan.gate_left_out and not plan.gate_ids:
+                why = f"no gate example can judge it ({told_left_out(plan.gate_left_out)})"
+            return f"A candidate was ahead ({search}), but {why}."
         return f"Version {version} was ahead ({search}); it has not been measured on the gate split. {_ended(outcome)}"
     compared = paired(outcome.gated.challenger.scores, outcome.gated.incumbent.scores)
     before, after = (accuracy_of(side.scores) for side in (outcome.gated.incumbent, outcome.gated.challenger))
     facts = f"gate accuracy {before} -> {after}; {compared.better} better, {compared.worse} worse"
+    if plan.gate_left_out:
+        facts += f" ({told_left_out(plan.gate_left_out)})"
     if version is None:
         return f"No improvement found: the best candidate ({search}) did not hold on the gate split: {facts}."
     flagged = told(flags_of(outcome.winner))

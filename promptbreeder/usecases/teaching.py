@@ -14,7 +14,7 @@ from promptbreeder.evolution.priors import priors_from
 from promptbreeder.results import PatternLine
 from promptbreeder.runs.answering import Material
 from promptbreeder.runs.plan import Plan, in_blocks
-from promptbreeder.skill import Example
+from promptbreeder.skill import Example, Split
 from promptbreeder.store import examples, patterns, runs, skills, versions
 from promptbreeder.store.patterns import Use
 from promptbreeder.store.tables import Tables
@@ -66,7 +66,8 @@ def _lessons(db: Tables, plan: Plan) -> list[Lesson]:
     lessons: list[Lesson] = []
     source = _source(db, plan)
     if source is not None:
-        gate = [example.input for example in examples.by_ids(db, plan.gate_ids)]
+        # All of it: what does not judge this run will judge later ones, and must stay unseen.
+        gate = [example.input for example in examples.of_split(db, plan.skill.name, Split.GATE)]
         lessons += inherited(plan.seeds[0], source, task, gate, rng)
     standings = _standings(patterns.latest(db), plan.skill.family, plan.skill.name)
     return [*lessons, *by_patterns(plan.seeds[0], standings, task, rng)]

@@ -53,6 +53,16 @@ def test_equal_versions_pass_by_examples_and_votes_in_fewer_than_5_of_100_cases(
     assert gate.voted_up(0.0) == pytest.approx(votes.outcomes(0.5, 30)[0]["win"])
 
 
+def test_complaints_about_production_change_nothing_and_older_ones_favour_nobody(benchmark: Load) -> None:
+    """Where they counted, twenty of them would make an equal version ready in four of ten cases."""
+    gate = benchmark("gate")
+    gate.CORRELATIONS, gate.COMPLAINTS = (0.3,), (20,)
+    (row,) = gate.complaint_rows()
+    assert row["ready"] == gate.by_examples(60, *gate.shares(0.8, 0.0, 0.3))[0] < 0.01
+    assert row["if_counted"] == pytest.approx(0.39, abs=0.005)
+    assert row["older"] < 0.01
+
+
 def test_a_half_year_in_short(benchmark: Load, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A new kind of tickets and a new model, each seen, answered and promoted by evidence; accuracy is held."""
     story = benchmark("half_year")

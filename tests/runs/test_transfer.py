@@ -14,6 +14,7 @@ from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import RunReport
 from promptbreeder.service import Service
+from promptbreeder.skill import Example, Split
 
 pytestmark = pytest.mark.anyio
 WORDS = {
@@ -210,6 +211,25 @@ async def test_prompts_of_a_skill_that_quote_its_examples_stay_where_they_are(
         await service.define_skill(house(inherit_from="old-house"), actor)
         report = await evolve_house(service, generations=1)
     assert report.inherited == "Nothing of 'old-house' could be taken over."
+
+
+async def test_a_prompt_that_quotes_a_complaint_is_not_inherited(
+    database: Path, open_service: Open, actor: Actor, house: Callable[..., SkillDefinition], evolve_house: Evolve
+) -> None:
+    """It does not judge the version that it is about, but later ones, for which it must be unseen."""
+    async with open_service(database) as service:
+        await service.define_skill(house(name="old-house", examples=[]), actor)
+        await service.define_skill(house(inherit_from="old-house"), actor)
+        skill = await service.skill("house")
+        texts = (f"Thing {number}: trunk, cobweb" for number in range(200, 300))
+        text = next(text for text in texts if skill.split_of(Example(input=text)) is Split.GATE)
+        quoting = house(name="old-house", prompt=f"Like {text}, say where it goes.", examples=[])
+        told = await service.define_skill(quoting, actor)
+        await service.promote("old-house", told.version, "for the test", actor, force=True)
+        call = await service.run_skill("house", text)
+        report = await service.record_outcome(call.call_id, actor, expected="attic")
+        assert (report.example, report.split) == ("added", Split.GATE)
+        assert (await evolve_house(service, generations=1)).inherited == "Nothing of 'old-house' could be taken over."
 
 
 @pytest.mark.parametrize(

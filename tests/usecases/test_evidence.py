@@ -171,6 +171,12 @@ async def test_each_evolved_candidate_uses_the_gate_and_ten_wear_it_out(
         assert (await known_of(service, run.version))[1].gate_uses == 0
         with pytest.raises(NotPromotable, match="Gate worn"):
             await service.promote("tickets", better, "why", actor)
+        for number in range(40):
+            call = await service.run_skill("tickets", f"My parcel number {number} is lost")
+            await service.record_outcome(call.call_id, actor, expected="delivery")
+        _, complained = await known_of(service, better)
+        assert complained.left_out > 10
+        assert (complained.gate_uses, complained.verdict) == (10, "gate worn"), "complaints renew nothing"
         fresh = [Example(input=f"invoice {number}", expected="billing", split=Split.GATE) for number in range(20)]
         await service.add_examples("tickets", fresh, actor)
         _, renewed = await known_of(service, better)
