@@ -303,7 +303,7 @@ async def test_what_has_lost_its_race_costs_nothing_more_and_cannot_win(
 ) -> None:
     """Asked to go on with a loser, the runner measures nothing, and tells the strategy of an incomplete score."""
     async with open_service(database, ScriptedModel()) as service:
-        await evolve(service, generations=4)
+        await evolve(service, strategy="promptbreeder", generations=4)
     measured = [entry for entry in entries(database) if entry["kind"] == "measure"]
     lost = [entry for entry in measured if not entry["answer"]["scores"][0]["complete"]]
     assert lost
