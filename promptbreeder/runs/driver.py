@@ -7,19 +7,18 @@ Each step is an ask that is journaled with its answer before the next is made. A
 feeds it to the same generators: nothing that was answered is asked again, and the finished run is the same.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from typing import Literal
 
 from promptbreeder.errors import ReplayMismatch
-from promptbreeder.evaluation.meter import Meter, Usage
+from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evolution import asks
-from promptbreeder.evolution.asks import Score, Strategy, Unit
+from promptbreeder.evolution.asks import Strategy, Unit
 from promptbreeder.evolution.credit import Record, credited
-from promptbreeder.prompt import Prompt
 from promptbreeder.runs.answering import Answering
 from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Probe, Stored, ask_hash
 from promptbreeder.runs.ledger import BlockResult, Ledger
+from promptbreeder.runs.outcome import Outcome, Progress
 from promptbreeder.runs.plan import Plan
 
 FINAL_SHARE = 0.12
@@ -32,41 +31,6 @@ LEADERS = 5
 PROBE_SHARE = 0.01
 """Of the budget: what showing failures of the best prompt may take."""
 FINALISTS = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a run ended."""
-
-    ended_by: Literal["strategy", "budget", "time", "cancel"]
-    winner: Prompt | None
-    """None where not even the incumbent could be measured in full."""
-    score: Score | None
-    """The winner's on the whole search split."""
-    baseline: Score | None
-    gated: Gated | None
-    """None where the incumbent itself won, or the gate was not reached."""
-    leads: tuple[float | None, ...] = ()
-    """Accuracy of each of the plan's lessons minus the incumbent's, on the search items that both were measured on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """What can be said while a run goes on."""
-
-    generation: asks.Generation | None
-    best: tuple[Prompt, Score] | None
-    baseline: Score | None
-    leaders: tuple[tuple[Prompt, Score], ...]
-    """The best prompts of different texts, best first."""
-    probed: tuple[asks.Trial, ...]
-    """How the best prompt, or the one that was best before, did on a few train examples."""
-    operators: Mapping[str, Record]
-    """How often each operator's children beat their parents so far."""
-    used: Usage
-    seconds: float
-    agreement: float | None
-    """Rank correlation of likelihood and accuracy over this skill's prompts so far."""
 
 
 class Driver:

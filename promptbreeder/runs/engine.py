@@ -16,7 +16,8 @@ from anyio.abc import TaskGroup
 
 from promptbreeder.errors import LeaseLost, ModelError, PromptBreederError, ReplayMismatch, StoreError
 from promptbreeder.evolution.asks import Strategy
-from promptbreeder.runs.driver import Driver, Outcome
+from promptbreeder.runs.driver import Driver
+from promptbreeder.runs.outcome import Outcome
 
 LEASE_SECONDS = 30.0
 HEARTBEAT_SECONDS = 10.0

@@ -15,7 +15,7 @@ from promptbreeder.store import examples, runs
 from promptbreeder.store.examples import StoredExample
 from promptbreeder.store.tables import Tables
 from promptbreeder.text import shortened
-from promptbreeder.usecases.reporting import Probed, RunProgress
+from promptbreeder.usecases.run_facts import Probed, RunProgress
 from promptbreeder.usecases.workbench import Workbench
 
 _SHOWN_INPUT = 300

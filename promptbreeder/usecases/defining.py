@@ -1,26 +1,22 @@
 """Define skills and extend them."""
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import ValidationError
 
 from promptbreeder.errors import Conflict, InvalidInput, NotFound
 from promptbreeder.evaluation.metrics import objection_to
-from promptbreeder.likely_keys import holds_key
 from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.requests import Actor, SkillDefinition, explain
 from promptbreeder.results import SkillReport, SplitCounts
-from promptbreeder.skill import MIN_GATE_EXAMPLES, MIN_SEARCH_EXAMPLES, Example, Settings, Skill
-from promptbreeder.store import events, examples, runs, skills, versions
+from promptbreeder.skill import MIN_SEARCH_EXAMPLES, Example, Settings, Skill
+from promptbreeder.store import events, examples, skills, versions
 from promptbreeder.store.tables import Tables
-from promptbreeder.suspicion import flags_of, told
 from promptbreeder.text import shortened
+from promptbreeder.usecases import warning
 from promptbreeder.usecases.workbench import Workbench
-
-FEW_EXAMPLES = 20
-_SHOWN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,9 +129,9 @@ def _stored(db: Tables, known: Skill | None, skill: Skill, given: _Given) -> Ski
         contradictions=len(added.contradictions),
         examples=counts,
         warnings=(
-            *_warnings(skill, counts, added),
-            *_too_late(db, known, skill),
-            *_suspicions(db, skill.name, numbers if given.prompts else (), given.examples),
+            *warning.of_examples(skill, counts, added),
+            *warning.of_a_late_source(db, known, skill),
+            *warning.of_suspicious_text(db, skill.name, numbers if given.prompts else (), given.examples),
         ),
         next_step=_next_step(skill, counts, numbers, production),
     )
@@ -226,46 +222,6 @@ def check_examples(skill: Skill, given: Sequence[Example | examples.StoredExampl
                 f"an example expects {_quote(expected)}, but {objection}; correct the example ({_quote(text)}), or "
                 "labels and metric. Nothing was stored."
             )
-
-
-def _warnings(skill: Skill, counts: SplitCounts, added: examples.Added) -> tuple[str, ...]:
-    total, contradictions = counts.train + counts.search + counts.gate, added.contradictions
-    warnings = [
-        f"{_quote(clash.input)} is stored with {clash.kept!r} and was given again with {clash.given!r}; kept the first"
-        for clash in contradictions[:_SHOWN]
-    ]
-    if len(contradictions) > _SHOWN:
-        warnings.append(f"{len(contradictions) - _SHOWN} more examples contradict stored ones; the stored were kept")
-    if added.retired:
-        warnings.append(f"examples given again that were retired, and stay out of use: {added.retired}")
-    if skill.metric == "preference":
-        warnings.append("judged by votes alone: nothing can be measured, so it cannot be evolved")
-    elif total < FEW_EXAMPLES:
-        warnings.append(f"{total} examples are too few: {FEW_EXAMPLES} are the least for any evidence, 100 are good")
-    elif counts.gate < MIN_GATE_EXAMPLES:
-        warnings.append(
-            f"{counts.gate} gate examples: evidence will be insufficient below {MIN_GATE_EXAMPLES}; about "
-            f"{-(-(MIN_GATE_EXAMPLES - counts.gate) * 10 // 4)} more examples would do"
-        )
-    return tuple(warnings)
-
-
-def _too_late(db: Tables, known: Skill | None, skill: Skill) -> tuple[str, ...]:
-    if known is None or skill.inherit_from == known.inherit_from or not runs.has_finished(db, skill.name):
-        return ()
-    return ("inherit_from changes nothing any more: it is for the first run, and one has finished",)
-
-
-def _suspicions(db: Tables, skill: str, numbers: Sequence[int], given: Sequence[Example]) -> Iterator[str]:
-    for number in dict.fromkeys(numbers):
-        if flagged := told(flags_of(versions.get(db, skill, number).prompt)):
-            yield f"version {number}: {flagged} Promoting it asks for force"
-    keys = sum(holds_key(f"{example.input}\n{example.expected}") for example in given)
-    if keys:
-        yield (
-            f"examples that seem to hold a key or token: {keys}. Examples may be shown in prompts and are exported; "
-            "`promptbreeder-mcp examples` finds and deletes them, `export --redact` leaves such keys out"
-        )
 
 
 def _next_step(skill: Skill, counts: SplitCounts, numbers: Sequence[int], production: int) -> str:

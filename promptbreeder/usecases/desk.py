@@ -13,9 +13,10 @@ from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution import asks
 from promptbreeder.results import RunStatus
 from promptbreeder.runs.answering import Answering, Material
-from promptbreeder.runs.driver import Driver, Outcome, Progress
+from promptbreeder.runs.driver import Driver
 from promptbreeder.runs.engine import LEASE_SECONDS, Job
 from promptbreeder.runs.ledger import Ledger
+from promptbreeder.runs.outcome import Outcome, Progress
 from promptbreeder.runs.plan import BLOCK_SIZE, Plan, in_blocks
 from promptbreeder.skill import Example, Split
 from promptbreeder.store import evaluations, events, examples, replies, runs, versions
@@ -24,7 +25,8 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.journalling import StoredJournal
 from promptbreeder.usecases.learning import note_patterns, source_of, told_of_lessons
-from promptbreeder.usecases.reporting import RunProgress, RunResult, verdict_of
+from promptbreeder.usecases.reporting import verdict_of
+from promptbreeder.usecases.run_facts import RunProgress, RunResult
 from promptbreeder.usecases.workbench import Workbench
 
 

@@ -6,7 +6,7 @@ from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.lessons import Lesson
 from promptbreeder.evolution.patterns import recognised
 from promptbreeder.prompt import Prompt
-from promptbreeder.runs.driver import Outcome
+from promptbreeder.runs.outcome import Outcome
 from promptbreeder.runs.plan import Plan
 from promptbreeder.store import patterns, runs
 from promptbreeder.store.tables import Tables

@@ -1,112 +1,23 @@
 """What is said of a run while it goes on and when it has ended."""
 
 import json
-from collections.abc import Mapping
-from typing import Self
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from promptbreeder.evaluation.meter import Usage
-from promptbreeder.evolution.credit import Record
 from promptbreeder.lifecycle.gate import accuracy_of, paired, told_left_out
-from promptbreeder.prompt import Prompt
-from promptbreeder.results import BestSoFar, Leader, RunReport
-from promptbreeder.runs.driver import Outcome, Progress
+from promptbreeder.results import BestSoFar, RunReport
+from promptbreeder.runs.outcome import Outcome
 from promptbreeder.runs.plan import Plan
 from promptbreeder.store import runs, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of, told
 from promptbreeder.usecases.learning import offered
+from promptbreeder.usecases.run_facts import SHOWN_CHARACTERS, RunProgress, RunResult
 from promptbreeder.usecases.workbench import Workbench
 
 WEAK_WRITER_SHARE = 0.75
 """With more of its texts rejected than this, the writer is said to be the limit."""
 WEAK_WRITER_TEXTS = 20
 MAX_LINEAGE = 8
-SHOWN_CHARACTERS = 100
-
-
-class Probed(BaseModel):
-    """What the best prompt made of one train example."""
-
-    model_config = ConfigDict(frozen=True)
-
-    item: int
-    """Index into the plan's train ids."""
-    answer: str
-    right: bool
-
-
-class RunProgress(BaseModel):
-    """What a running run writes into its row after every step."""
-
-    model_config = ConfigDict(frozen=True)
-
-    generation: int = 0
-    generations: int = 0
-    best: Prompt | None = None
-    best_accuracy: float | None = None
-    baseline: float | None = None
-    usage: Usage = Usage()
-    seconds: float = 0.0
-    rejected: dict[str, int] = Field(default_factory=dict)
-    written: int = 0
-    leaders: tuple[Leader, ...] = ()
-    probed: tuple[Probed, ...] = ()
-    operators: Mapping[str, Record] = Field(default_factory=dict)
-    """How often each operator's children beat their parents; the last word when the run has ended."""
-    agreement: float | None = None
-
-    @classmethod
-    def of(cls, progress: Progress) -> Self:
-        """Return the storable form of `progress`."""
-        told = progress.generation
-        best, score = progress.best or (None, None)
-        return cls(
-            generation=told.number if told else 0,
-            generations=told.total if told else 0,
-            best=best,
-            best_accuracy=score.accuracy if score else None,
-            baseline=progress.baseline.accuracy if progress.baseline and progress.baseline.complete else None,
-            usage=progress.used,
-            seconds=progress.seconds,
-            rejected=told.rejected if told else {},
-            written=told.written if told else 0,
-            leaders=tuple(
-                Leader(
-                    prompt=prompt.instruction,
-                    search_score=score.accuracy,
-                    decoding=prompt.decoding,
-                    demonstrations=len(prompt.demonstrations),
-                )
-                for prompt, score in progress.leaders
-            ),
-            probed=tuple(
-                Probed(item=trial.item, answer=(trial.answer or trial.working)[:SHOWN_CHARACTERS], right=trial.right)
-                for trial in progress.probed
-            ),
-            operators=progress.operators,
-            agreement=progress.agreement,
-        )
-
-
-class RunResult(BaseModel):
-    """How a run ended."""
-
-    model_config = ConfigDict(frozen=True)
-
-    version: int | None
-    verdict: str
-    search_score: float | None = None
-    """Accuracy of the version on the search split, by which it was chosen: optimistic."""
-    inherited: str = ""
-    """What was taken over from other skills, and what it brought, in one sentence."""
-
-
-def operators_of(run: runs.Run) -> Mapping[str, Record]:
-    """Return how often each operator's children beat their parents in a run, as far as it went."""
-    return RunProgress.model_validate_json(run.progress).operators if run.progress else {}
 
 
 def inherited_of(db: Tables, version: Version) -> str:

@@ -19,7 +19,7 @@ from promptbreeder.store import examples, patterns, runs, skills, versions
 from promptbreeder.store.patterns import Use
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.desk import task_of
-from promptbreeder.usecases.reporting import operators_of
+from promptbreeder.usecases.run_facts import operators_of
 from promptbreeder.usecases.workbench import Workbench
 
 MOST_LESSONS = 4

@@ -1,0 +1,47 @@
+"""How a run ended, and how far one is that goes on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from promptbreeder.evaluation.meter import Usage
+from promptbreeder.evolution import asks
+from promptbreeder.evolution.asks import Score
+from promptbreeder.evolution.credit import Record
+from promptbreeder.prompt import Prompt
+from promptbreeder.runs.journal import Gated
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a run ended."""
+
+    ended_by: Literal["strategy", "budget", "time", "cancel"]
+    winner: Prompt | None
+    """None where not even the incumbent could be measured in full."""
+    score: Score | None
+    """The winner's on the whole search split."""
+    baseline: Score | None
+    gated: Gated | None
+    """None where the incumbent itself won, or the gate was not reached."""
+    leads: tuple[float | None, ...] = ()
+    """Accuracy of each of the plan's lessons minus the incumbent's, on the search items that both were measured on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What can be said while a run goes on."""
+
+    generation: asks.Generation | None
+    best: tuple[Prompt, Score] | None
+    baseline: Score | None
+    leaders: tuple[tuple[Prompt, Score], ...]
+    """The best prompts of different texts, best first."""
+    probed: tuple[asks.Trial, ...]
+    """How the best prompt, or the one that was best before, did on a few train examples."""
+    operators: Mapping[str, Record]
+    """How often each operator's children beat their parents so far."""
+    used: Usage
+    seconds: float
+    agreement: float | None
+    """Rank correlation of likelihood and accuracy over this skill's prompts so far."""
