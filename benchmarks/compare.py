@@ -25,8 +25,8 @@ from task_files import read_task
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.models.base import Model
-from promptbreeder.models.choosing import Models
 from promptbreeder.runs.plan import ENGINE_VERSION
+from promptbreeder_server.compose import catalog_of
 from promptbreeder_server.settings import Settings
 
 KEY = ("task", "method", "seed", "split", "budget", "model", "writer", "engine_version")
@@ -79,12 +79,7 @@ def read(path: Path) -> list[dict[str, Any]]:
 async def measure(options: argparse.Namespace) -> None:
     """Append the rows that are missing, a seed after the other, so that a table is whole early."""
     settings = Settings.read()
-    models = Models(
-        settings.models,
-        engine=settings.engine,
-        ollama_host=settings.ollama_host,
-        ollama_parallel=settings.ollama_parallel,
-    )
+    models = catalog_of(settings)
     executor = models.make(await models.resolve(options.model))
     writer = models.make(await models.resolve(options.writer)) if options.writer else executor
     try:

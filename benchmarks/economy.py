@@ -127,11 +127,11 @@ def main() -> None:
 
 
 async def _make(options: argparse.Namespace) -> None:
-    from promptbreeder.models.choosing import Models  # noqa: PLC0415 - a replay needs no model
+    from promptbreeder_server.compose import catalog_of  # noqa: PLC0415
     from promptbreeder_server.settings import Settings  # noqa: PLC0415
 
     settings = Settings.read()
-    models = Models(settings.models, engine=settings.engine, ollama_host=settings.ollama_host)
+    models = catalog_of(settings)
     model = models.make(await models.resolve(options.model))
     try:
         (await measured(read_task(options.make), model, options.prompts)).save(options.matrix)

@@ -22,7 +22,7 @@ from typing import Any
 import anyio
 from compare import read  # beside this file
 
-from promptbreeder.models.choosing import Models
+from promptbreeder.models.base import Catalog
 from promptbreeder.requests import DEFAULT_BUDGET_TOKENS, Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import RunReport
 from promptbreeder.runs.journal import ENTRY, Gated
@@ -30,6 +30,7 @@ from promptbreeder.runs.plan import ENGINE_VERSION
 from promptbreeder.service import Service, Workbench
 from promptbreeder.store import runs
 from promptbreeder.store.database import Database
+from promptbreeder_server.compose import catalog_of
 from promptbreeder_server.settings import Settings
 
 ARMS = ("alone", "patterns", "inherit")
@@ -68,7 +69,7 @@ async def measure(options: argparse.Namespace) -> None:
         SkillDefinition.parse(json.loads(path.read_text(encoding="utf-8"))) for path in (options.first, options.second)
     )
     settings = Settings.read()
-    models = Models(settings.models, engine=settings.engine, ollama_host=settings.ollama_host)
+    models = catalog_of(settings)
     model = await models.resolve(options.model)
     done = [tuple(row[name] for name in KEY) for row in read(options.results)]
     for seed in options.seeds:
@@ -85,7 +86,7 @@ async def measure(options: argparse.Namespace) -> None:
 class _Bench:
     """The stores of one seed."""
 
-    def __init__(self, models: Models, model: str, options: argparse.Namespace, seed: int) -> None:
+    def __init__(self, models: Catalog, model: str, options: argparse.Namespace, seed: int) -> None:
         self._models, self._model = models, model
         self._options, self._seed = options, seed
 

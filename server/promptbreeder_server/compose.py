@@ -17,7 +17,7 @@ def compose(settings: Settings) -> Service:
     return Service(
         Workbench(
             store=Database(settings.database),
-            make_catalog=lambda: _catalog(settings),
+            make_catalog=lambda: catalog_of(settings),
             default_model=settings.model,
             default_writer=settings.writer,
             clock=time.time,
@@ -38,7 +38,7 @@ async def open_scratch(settings: Settings, model: str) -> AsyncIterator[Service]
         from promptbreeder.models.scripted import ScriptedModel  # noqa: PLC0415
 
         if model == "real":
-            return _catalog(settings)
+            return catalog_of(settings)
         return Given(ScriptedModel(selftesting.at_random if model == "random" else None, name=model))
 
     with TemporaryDirectory(prefix="promptbreeder-selftest-") as folder:
@@ -54,7 +54,8 @@ async def open_scratch(settings: Settings, model: str) -> AsyncIterator[Service]
             yield service
 
 
-def _catalog(settings: Settings) -> Catalog:
+def catalog_of(settings: Settings) -> Catalog:
+    """Return the models that can be had under `settings`."""
     from promptbreeder.models.choosing import Models  # noqa: PLC0415 - not needed to answer tools/list
 
     return Models(
