@@ -3,6 +3,7 @@
     python benchmarks/compare.py --results FILE --tasks trec.jsonl agnews.jsonl             judged on development lines
     python benchmarks/compare.py --results FILE --tasks trec.jsonl agnews.jsonl --final     judged on test lines
     python benchmarks/compare.py --results FILE --table docs/benchmarks.md                  the page of what is there
+    python benchmarks/compare.py --results FILE --publish docs/benchmarks.jsonl             the rows without the data
 
 Rows are appended, and what is there is not measured again. Of each task file the first 60 lines are train, the next
 100 development, the next 300 test. Test lines are read with --final only, once for the prompt that a search ended in.
@@ -50,19 +51,25 @@ def main() -> None:
     parser.add_argument("--writer", help="as PROMPTBREEDER_WRITER (default: the model itself)")
     parser.add_argument("--peers-python", type=Path, metavar="FILE", help="the interpreter of the peers' environment")
     parser.add_argument("--table", nargs="?", const="-", metavar="FILE", help="print, or write, what is there")
+    parser.add_argument(
+        "--publish", type=Path, metavar="FILE", help="write the rows without the data that prompts show"
+    )
     options = parser.parse_args()
     names = [each for name in options.methods for each in GROUPS.get(name, (name,))]
     if unknown := [name for name in names if name not in METHODS]:
         parser.error(f"unknown: {', '.join(unknown)}; take some of {', '.join((*GROUPS, *METHODS))}")
     options.methods = list(dict.fromkeys(names))
-    if options.table:
+    if options.publish:
+        lines = [json.dumps(public(row), ensure_ascii=False) for row in read(options.results)]
+        options.publish.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    elif options.table:
         wanted = {name: METHODS[name].has_seeds for name in options.methods}
         text = page(read(options.results), wanted, options.seeds, [path.stem for path in options.tasks])
         print(text) if options.table == "-" else Path(options.table).write_text(text + "\n", encoding="utf-8")
     elif options.tasks:
         anyio.run(measure, options)
     else:
-        parser.error("give --tasks to measure, or --table")
+        parser.error("give --tasks to measure, or --table, or --publish")
 
 
 def read(path: Path) -> list[dict[str, Any]]:
@@ -74,6 +81,16 @@ def read(path: Path) -> list[dict[str, Any]]:
         except ValueError:
             print(f"left out, not a row: {line[:60]}", file=sys.stderr)
     return rows
+
+
+def public(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row that may be shown: of demonstrations, which are lines of others' data, only the number."""
+    prompt = row.get("prompt")
+    if not prompt:
+        return row
+    shots = prompt["demonstrations"]
+    count = shots if isinstance(shots, int) else len(shots)
+    return {**row, "prompt": {"instruction": prompt["instruction"], "demonstrations": count}}
 
 
 async def measure(options: argparse.Namespace) -> None:

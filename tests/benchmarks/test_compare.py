@@ -159,3 +159,17 @@ def test_what_does_not_apply_is_no_gap(tmp_path: Path) -> None:
     said = _run("--results", results, "--table", "--seeds", 1, "--methods", *methods)
     assert "All of it is measured.\nrandom demonstrations, calibrated does not apply: it needs labels." in said
     assert "good hand-written prompt does not apply: there is none" in said
+
+
+def test_published_rows_hold_none_of_the_data_and_are_gone_on_from(task_file: Path, tmp_path: Path) -> None:
+    """Demonstrations are lines of the task file; a row without them still says what is measured already."""
+    results, published = tmp_path / "rows.jsonl", tmp_path / "public.jsonl"
+    _measure(results, task_file, "seed prompt", "random demonstrations", "majority class")
+    _run("--results", results, "--publish", published)
+    rows, shown = _rows(results), _rows(published)
+    shots = rows[1]["prompt"]["demonstrations"]
+    assert [row["prompt"] and row["prompt"]["demonstrations"] for row in shown] == [0, len(shots), None]
+    assert shots
+    assert not any(shot["input"] in published.read_text(encoding="utf-8") for shot in shots)
+    assert [row["accuracy"] for row in shown] == [row["accuracy"] for row in rows]
+    assert not _measure(published, task_file, "seed prompt", "random demonstrations", "majority class")
