@@ -78,3 +78,10 @@ def test_a_half_year_in_short(benchmark: Load, tmp_path: Path, capsys: pytest.Ca
     assert whole["troubles"] == 0
     first, last = weeks[0], weeks[-1]
     assert last["right"] >= first["right"] - 3
+
+
+def test_vote_tests_through_the_tools_run_to_their_end(benchmark: Load, tmp_path: Path) -> None:
+    """Every test ends in a verdict, with at most 30 votes, and the tool that takes votes has counted each."""
+    found = anyio.run(benchmark("vote_tests").vote_tests, tmp_path, 3, Random(1))
+    assert sum(found["verdicts"].values()) == found["tests"] == 3
+    assert 3 * 7 <= found["votes"] <= 3 * 30
