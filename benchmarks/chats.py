@@ -7,7 +7,7 @@ from promptbreeder.evaluation.cached import CachedModel
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.models.base import Choose
 from promptbreeder.prompt import Decoding, Message
-from promptbreeder.runs.plan import in_blocks
+from promptbreeder.runs.blocks import in_blocks
 
 PLACE = "@@INPUT@@"
 """Stands for the input in a chat."""

@@ -35,9 +35,9 @@ from promptbreeder.evolution.strategies.edits import EDITS_PROFILES, edits
 from promptbreeder.evolution.strategies.promptbreeder import promptbreeder
 from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.runs.answering import Answering, Material
+from promptbreeder.runs.blocks import BLOCK_SIZE, in_blocks
 from promptbreeder.runs.driver import FINALISTS
 from promptbreeder.runs.ledger import Ledger
-from promptbreeder.runs.plan import BLOCK_SIZE, in_blocks
 from promptbreeder.skill import Example, Skill
 
 GOAL_CALLS, GOAL_SAME, SIGNIFICANT = 1 / 3, 0.9, 0.05

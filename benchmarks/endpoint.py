@@ -27,7 +27,7 @@ from promptbreeder.errors import ModelError
 from promptbreeder.evaluation.meter import Usage
 from promptbreeder.models import chatml
 from promptbreeder.models.base import Generate, Model, Reply
-from promptbreeder.runs.plan import BLOCK_SIZE
+from promptbreeder.runs.blocks import BLOCK_SIZE
 
 QUIET_SECONDS = 0.01
 """So long no other request has come when a block that is not full is begun."""

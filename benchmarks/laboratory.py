@@ -23,10 +23,10 @@ from promptbreeder.evolution.asks import Task as SearchTask
 from promptbreeder.models.base import Model
 from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.runs.answering import Answering, Material
+from promptbreeder.runs.blocks import BLOCK_SIZE, in_blocks
 from promptbreeder.runs.driver import Driver
 from promptbreeder.runs.ledger import Ledger
 from promptbreeder.runs.outcome import Progress
-from promptbreeder.runs.plan import BLOCK_SIZE, in_blocks
 from promptbreeder.skill import Example
 
 Begin = Callable[[SearchTask, Random], Strategy]

@@ -18,7 +18,7 @@ from promptbreeder.evolution.asks import Task as SearchTask
 from promptbreeder.evolution.operators.demonstrations import draw, even_sizes
 from promptbreeder.models.base import Model
 from promptbreeder.prompt import Decoding, Prompt
-from promptbreeder.runs.plan import BLOCK_SIZE, in_blocks
+from promptbreeder.runs.blocks import BLOCK_SIZE, in_blocks
 
 MOST_SHOWN = 8
 

@@ -13,9 +13,9 @@ from promptbreeder.evaluation.metrics import Metric
 from promptbreeder.evolution import asks
 from promptbreeder.models.base import Generate, Sampling
 from promptbreeder.prompt import Prompt
+from promptbreeder.runs.blocks import BLOCK_SIZE
 from promptbreeder.runs.journal import Gate, Gated, GateSide, Probe
 from promptbreeder.runs.ledger import BlockResult, Ledger
-from promptbreeder.runs.plan import BLOCK_SIZE
 from promptbreeder.skill import Example
 
 PROBE_ITEMS = 12

@@ -6,8 +6,8 @@ rates behind the latency score, and the versions of the code whose answers it re
 """
 
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Final, TypeVar
+from collections.abc import Mapping
+from typing import Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -21,17 +21,8 @@ from promptbreeder.skill import Skill
 
 ENGINE_VERSION: Final = 3
 """Bumped when strategy, race or runner code changes its asks or answers."""
-BLOCK_SIZE: Final = 16
-"""Items that are measured together; small enough to stop early, large enough to fill a batch."""
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 """`random.Random` promises the same numbers for the same seed only within a minor version."""
-
-T = TypeVar("T")
-
-
-def in_blocks(items: Sequence[T]) -> tuple[tuple[T, ...], ...]:
-    """Cut `items` into the fixed blocks in which they are measured; the last may be shorter."""
-    return tuple(tuple(items[start : start + BLOCK_SIZE]) for start in range(0, len(items), BLOCK_SIZE))
 
 
 class Plan(BaseModel):

@@ -13,11 +13,12 @@ from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution import asks
 from promptbreeder.results import RunStatus
 from promptbreeder.runs.answering import Answering, Material
+from promptbreeder.runs.blocks import BLOCK_SIZE, in_blocks
 from promptbreeder.runs.driver import Driver
 from promptbreeder.runs.engine import LEASE_SECONDS, Job
 from promptbreeder.runs.ledger import Ledger
 from promptbreeder.runs.outcome import Outcome, Progress
-from promptbreeder.runs.plan import BLOCK_SIZE, Plan, in_blocks
+from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import Example, Split
 from promptbreeder.store import evaluations, events, examples, replies, runs, versions
 from promptbreeder.store.evaluations import Evaluation

@@ -2,7 +2,6 @@
 
 import json
 import secrets
-from collections.abc import Awaitable, Callable
 
 import anyio
 
@@ -21,9 +20,8 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.reporting import run_report
 from promptbreeder.usecases.teaching import taught
 from promptbreeder.usecases.witnesses import witnesses
-from promptbreeder.usecases.workbench import Workbench
+from promptbreeder.usecases.workbench import OnProgress, Workbench
 
-OnProgress = Callable[[RunReport], Awaitable[None]]
 PROGRESS_SECONDS = 2.0
 SECONDS_LIMIT = 6 * 3600.0
 TOKENS_PER_CALL = 8

@@ -9,7 +9,7 @@ from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.lifecycle.gate import accuracy_of
 from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.results import Accuracy, FitnessParts, Row
-from promptbreeder.runs.plan import in_blocks
+from promptbreeder.runs.blocks import in_blocks
 from promptbreeder.skill import Skill, Split
 from promptbreeder.store import duels, evaluations, skills, versions
 from promptbreeder.store.evaluations import Evaluation

@@ -13,7 +13,8 @@ from promptbreeder.evolution.patterns import PATTERNS
 from promptbreeder.evolution.priors import priors_from
 from promptbreeder.results import PatternLine
 from promptbreeder.runs.answering import Material
-from promptbreeder.runs.plan import Plan, in_blocks
+from promptbreeder.runs.blocks import in_blocks
+from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import Example, Split
 from promptbreeder.store import examples, patterns, runs, skills, versions
 from promptbreeder.store.patterns import Use

@@ -1,21 +1,28 @@
 """Workbench: what every use case works with, and the models that are open."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
+from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from promptbreeder.errors import ModelChanged
 from promptbreeder.evaluation.cached import CachedModel
 from promptbreeder.evaluation.evaluator import Evaluator
-from promptbreeder.evolution import strategies
 from promptbreeder.models.base import Catalog, Model
-from promptbreeder.runs.plan import in_blocks
+from promptbreeder.results import RunReport
+from promptbreeder.runs.blocks import in_blocks
 from promptbreeder.skill import Skill, Split
 from promptbreeder.store import examples, replies
 from promptbreeder.store.database import Database
+
+if TYPE_CHECKING:
+    from promptbreeder.evolution.strategies import Chosen
+
+OnProgress = Callable[[RunReport], Awaitable[None]]
+"""Called with how far a run is, each time that it is further."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +33,12 @@ class Change:
     """skills, production, version or run."""
     skill: str | None = None
     run_id: str | None = None
+
+
+def _of_the_product(name: str, profile: str | None, **numbers: Any) -> "Chosen":  # noqa: ANN401 - see `choose` there
+    from promptbreeder.evolution.strategies import choose  # noqa: PLC0415 - not needed before a run begins
+
+    return choose(name, profile, **numbers)
 
 
 @dataclass
@@ -40,7 +53,7 @@ class Workbench:
     """None: the executor writes for itself."""
     clock: Callable[[], float]
     """Unix seconds."""
-    choose: Callable[..., strategies.Chosen] = strategies.choose
+    choose: "Callable[..., Chosen]" = _of_the_product
     """Which strategies there are: those of the product, but for the self-test."""
     on_change: Callable[[Change], None] | None = None
     _open: dict[str, Model] = field(default_factory=dict)
