@@ -121,11 +121,12 @@ def test_the_headroom_check_finds_the_label_bias_of_a_small_model(
     ticket_route: dict[str, Any],
     tmp_path: Path,
 ) -> None:
-    """On the demo's skill the ways of decoding settle it, before anything dearer is tried."""
+    """On the demo's skill a few cheap variants settle it, whichever engine there is."""
     home.mkdir()
     (home / "models").symlink_to(real_models)
     file = tmp_path / "ticket-route.json"
-    file.write_text(json.dumps({**ticket_route, "settings": {"max_answer_tokens": 4}}), encoding="utf-8")
+    definition = {**ticket_route, "salt": "x", "settings": {"max_answer_tokens": 4}}
+    file.write_text(json.dumps(definition), encoding="utf-8")
 
     def run(*arguments: str) -> str:
         command = [sys.executable, "-m", "promptbreeder_server", *arguments]
@@ -135,6 +136,7 @@ def test_the_headroom_check_finds_the_label_bias_of_a_small_model(
 
     run("import", str(file))
     found = json.loads(run("headroom", "ticket-route", "--json"))
-    assert (found["kind"], found["worth_it"], found["tried"], found["n"]) == ("decoding", True, 2, 40)
+    assert (found["worth_it"], found["n"]) == (True, 40)
+    assert found["tried"] <= 4
     assert found["best"] > found["as_it_is"] + found["noise"]
     assert found["label_bias"] > 0.1
