@@ -12,7 +12,7 @@ from typing import Any
 from promptbreeder.models import chatml, embedded, weights
 from promptbreeder.models.base import Choose
 from promptbreeder.models.embedded import EmbeddedModel
-from promptbreeder.models.engine import Threads
+from promptbreeder.models.engine import EngineKind, Threads
 
 Seconds = Callable[[int], float]
 """Does block n, and tells how many seconds count."""
@@ -222,8 +222,9 @@ def _recording(asked: list[tuple[str, tuple[Any, ...]]], name: str, method: Call
 def _chosen_file(model: EmbeddedModel) -> Any:  # noqa: ANN401 - a path
     """Return the file that the model runs on."""
     tuned: Any = importlib.import_module("promptbreeder.models.tuned")
-    return tuned.tune(weights.find("", model._folder), model._folder, "native", _refuse, lambda: False)[1]
+    kind = EngineKind("native", embedded._cores(), _refuse)
+    return tuned.tune(weights.find("", model._folder), model._folder, kind, lambda: False)[1]
 
 
-def _refuse(path: Any) -> Any:  # noqa: ANN401
+def _refuse(path: Any, _: Threads) -> Any:  # noqa: ANN401
     raise RuntimeError(f"{path} should have been measured")
