@@ -17,9 +17,11 @@ from promptbreeder.errors import ModelMissing
 from promptbreeder.models import weights
 from promptbreeder.models.base import Model, Pulled, Usable
 from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.prompt import Prompt
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service, Workbench
 from promptbreeder.store import database as database_module
+from promptbreeder.store import versions
 from promptbreeder.store.database import Database
 
 # How long an example takes says something about the machine only.
@@ -152,6 +154,18 @@ def little_evidence(ticket_skill: Callable[..., SkillDefinition], tmp_path: Path
     file = tmp_path / "little.json"
     file.write_text(json.dumps(definition), encoding="utf-8")
     return file
+
+
+@pytest.fixture(scope="session")
+def evolved() -> Callable[..., Any]:
+    """Return a function that stores a prompt as a version of `tickets`, as a run does, and returns its number."""
+
+    async def kept(service: Service, prompt: Prompt) -> int:
+        bench = service._bench
+        origin = {"origin": "evolved", "parents": (1,), "operator": "test", "run_id": None, "calibration": None}
+        return await bench.store.write(lambda db: versions.add(db, "tickets", prompt, **origin, now=bench.clock()))
+
+    return kept
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
-from promptbreeder.evolution.base_profile import BaseProfile
+from promptbreeder.evolution.base_profile import SMALL_EXECUTOR, SMALL_WRITER, BaseProfile
 from promptbreeder.evolution.credit import Record
 
 WRITERLESS: Mapping[str, Record] = {
@@ -63,20 +63,8 @@ AUTO_PROFILES: dict[str, AutoProfile] = {
         children=4,
         writerless=2,
         generations=30,
-        batch_blocks=1,
-        varied_starts=True,
         redescriptions=4,
-        context_size=8,
-        samples=3,
-        reasks=1,
-        on_topic=True,
-        max_draft_tokens=48,
-        max_task_prompt_words=60,
-        max_mutation_prompt_words=60,
-        listed=6,
-        deepened=2,
-        complete_every=4,
-        completed=2,
-        final_candidates=2,
+        **SMALL_EXECUTOR,
+        **SMALL_WRITER,
     ),
 }

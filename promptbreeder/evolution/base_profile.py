@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Self
+from typing import Final, Self, TypedDict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +60,47 @@ class BaseProfile(RunProfile):
     max_mutation_prompt_words: int = 150
     listed: int = 20
     """Task-prompts that a list in a request shows at most."""
+
+
+class _Writing(TypedDict):
+    reasks: int
+    on_topic: bool
+    max_draft_tokens: int
+    max_task_prompt_words: int
+
+
+SMALL_WRITER: Final[_Writing] = {
+    "reasks": 1,
+    "on_topic": True,
+    "max_draft_tokens": 48,
+    "max_task_prompt_words": 60,
+}
+"""For writers of 135M-360M parameters, in every strategy's profile for them."""
+
+
+class _Varied(TypedDict):
+    varied_starts: bool
+    context_size: int
+    samples: int
+    max_mutation_prompt_words: int
+    listed: int
+    batch_blocks: int
+    deepened: int
+    complete_every: int
+    completed: int
+    final_candidates: int
+
+
+SMALL_EXECUTOR: Final[_Varied] = {
+    "varied_starts": True,
+    "context_size": 8,
+    "samples": 3,
+    "max_mutation_prompt_words": 60,
+    "listed": 6,
+    "batch_blocks": 1,
+    "deepened": 2,
+    "complete_every": 4,
+    "completed": 2,
+    "final_candidates": 2,
+}
+"""For executors of that size, on which measuring costs most: one small block decides, and few are measured further."""

@@ -10,8 +10,11 @@ from dataclasses import dataclass
 
 from promptbreeder.evolution.asks import Task, Trial
 from promptbreeder.prompt import Prompt
+from promptbreeder.skill import Example
 from promptbreeder.text import normalise
 
+ATTEMPTS = 12
+"""Train examples that show enough of a prompt's faults."""
 OFTEN = 0.25
 """From this share of the attempts on, a fault is the prompt's and not the example's."""
 _SLACK = 8
@@ -20,6 +23,12 @@ _STRENGTH = 2
 """Examples that each of two prompts must get right alone to be worth merging."""
 _SPECIFIC_WORDS = 15
 """A shorter instruction can hardly say what to look for."""
+
+
+def attemptable(train: Sequence[Example], prompts: Sequence[Prompt]) -> list[int]:
+    """Return the indices of the train examples that have an expected answer and are shown by none of `prompts`."""
+    shown = [shot.input for prompt in prompts for shot in prompt.demonstrations]
+    return [number for number, example in enumerate(train) if example.expected and example.input not in shown]
 
 
 @dataclass(frozen=True, slots=True)

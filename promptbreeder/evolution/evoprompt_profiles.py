@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from promptbreeder.errors import InvalidInput
-from promptbreeder.evolution.base_profile import BaseProfile
+from promptbreeder.evolution.base_profile import SMALL_WRITER, BaseProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,10 +51,7 @@ _SMOLLM2 = EvoPromptProfile(
     redescriptions=2,
     context_size=8,
     samples=3,
-    reasks=1,
-    on_topic=True,
-    max_draft_tokens=48,
-    max_task_prompt_words=60,
+    **SMALL_WRITER,
 )
 GA_PROFILES = {"smollm2": _SMOLLM2, "paper": _PAPER}
 DE_PROFILES = {"smollm2": replace(_SMOLLM2, smallest=3), "paper": replace(_PAPER, smallest=3)}

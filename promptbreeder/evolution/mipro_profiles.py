@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from promptbreeder.errors import InvalidInput
-from promptbreeder.evolution.base_profile import BaseProfile
+from promptbreeder.evolution.base_profile import SMALL_WRITER, BaseProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +67,7 @@ MIPRO_PROFILES = {
         startup=8,
         context_size=8,
         samples=3,
-        reasks=1,
-        on_topic=True,
-        max_draft_tokens=48,
-        max_task_prompt_words=60,
+        **SMALL_WRITER,
     ),
     "paper": MiproProfile(
         generations=100,

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from promptbreeder.errors import InvalidInput
-from promptbreeder.evolution.base_profile import BaseProfile
+from promptbreeder.evolution.base_profile import SMALL_WRITER, BaseProfile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,10 +63,7 @@ OPRO_PROFILES = {
         varied_starts=True,
         redescriptions=3,
         context_size=8,
-        reasks=1,
-        on_topic=True,
-        max_draft_tokens=48,
-        max_task_prompt_words=60,
+        **SMALL_WRITER,
     ),
     "paper": OproProfile(generations=200, batch_blocks=None),
 }

@@ -9,7 +9,7 @@ demonstrations and decoding.
 from dataclasses import dataclass, replace
 from typing import Self
 
-from promptbreeder.evolution.base_profile import BaseProfile
+from promptbreeder.evolution.base_profile import SMALL_EXECUTOR, SMALL_WRITER, BaseProfile
 
 Weighted = tuple[tuple[str, float], ...]
 
@@ -99,20 +99,8 @@ SMOLLM2 = Profile(
     survivors=6,
     generations=30,
     tournaments=3,
-    batch_blocks=1,
     operators=SMALL_OPERATORS,
-    varied_starts=True,
-    context_size=8,
-    samples=3,
-    reasks=1,
-    on_topic=True,
-    max_draft_tokens=48,
-    max_task_prompt_words=60,
-    max_mutation_prompt_words=60,
-    listed=6,
-    deepened=2,
-    complete_every=4,
-    completed=2,
-    final_candidates=2,
+    **SMALL_EXECUTOR,
+    **SMALL_WRITER,
 )
 PROFILES: dict[str, Profile] = {"smollm2": SMOLLM2, "paper": PAPER, "paper-small": PAPER_SMALL}

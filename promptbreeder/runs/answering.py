@@ -11,6 +11,7 @@ from promptbreeder.evaluation.fitness import latency_seconds
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evaluation.metrics import Metric
 from promptbreeder.evolution import asks
+from promptbreeder.evolution.diagnosis import ATTEMPTS, attemptable
 from promptbreeder.models.base import Generate, Sampling
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.blocks import BLOCK_SIZE
@@ -18,8 +19,6 @@ from promptbreeder.runs.journal import Gate, Gated, GateSide, Probe
 from promptbreeder.runs.ledger import BlockResult, Ledger
 from promptbreeder.skill import Example
 
-PROBE_ITEMS = 12
-"""Train examples that a probe has at most."""
 _DIGITS: Final = 6
 """Of a likelihood: what is beyond is noise, and would only lengthen the journal."""
 
@@ -108,9 +107,8 @@ class Answering:
 
     async def probe(self, ask: Probe) -> asks.Attempted:
         """Let the executor answer up to twelve train examples that `ask` has room for and its prompt does not show."""
-        train, shown = self._material.train, [shot.input for shot in ask.prompt.demonstrations]
-        open_ = [number for number, example in enumerate(train) if example.expected and example.input not in shown]
-        items = open_[:PROBE_ITEMS]
+        train = self._material.train
+        items = attemptable(train, [ask.prompt])[:ATTEMPTS]
         while items and self._evaluator.expected_tokens(ask.prompt, [train[n].input for n in items]) > ask.tokens:
             items.pop()
         attempted, _ = await self.attempt(asks.Attempt(prompt=ask.prompt, items=tuple(items)))

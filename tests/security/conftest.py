@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,6 @@ from mcp_types import TextContent
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.prompt import Prompt
 from promptbreeder.service import Service
-from promptbreeder.store import versions
 from promptbreeder_server.commands import cli
 from promptbreeder_server.server import PromptServer
 
@@ -52,26 +52,9 @@ async def service(
 
 
 @pytest.fixture
-def keep(service: Service) -> Callable[[Prompt], Any]:
+def keep(service: Service, evolved: Callable[..., Any]) -> Callable[[Prompt], Any]:
     """Return a function that stores a prompt as a version, as a run does, and returns its number."""
-
-    async def kept(prompt: Prompt) -> int:
-        bench = service._bench
-        return await bench.store.write(
-            lambda db: versions.add(
-                db,
-                "tickets",
-                prompt,
-                origin="evolved",
-                parents=(1,),
-                operator="test",
-                run_id=None,
-                calibration=None,
-                now=bench.clock(),
-            )
-        )
-
-    return kept
+    return partial(evolved, service)
 
 
 @pytest.fixture

@@ -23,7 +23,6 @@ from promptbreeder.models.choosing import PACKAGED, Models
 from promptbreeder.prompt import Decoding, Demonstration, Format, Prompt
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
-from promptbreeder.store import versions
 
 pytestmark = pytest.mark.anyio
 INPUTS = (
@@ -67,25 +66,15 @@ async def service(server: StandIn, open_service: Callable[..., Service], tmp_pat
 
 
 @pytest.fixture
-def define(service: Service, ticket_skill: Callable[..., SkillDefinition], actor: Actor) -> Callable[..., Any]:
+def define(
+    service: Service, ticket_skill: Callable[..., SkillDefinition], evolved: Callable[..., Any], actor: Actor
+) -> Callable[..., Any]:
     """Return a function that defines the ticket skill, and adds a version."""
 
     async def defined(prompt: Prompt | None = None, **changes: object) -> None:
         await service.define_skill(ticket_skill(**changes), actor)
         if prompt is not None:
-            await service._bench.store.write(
-                lambda db: versions.add(
-                    db,
-                    "tickets",
-                    prompt,
-                    origin="evolved",
-                    parents=(1,),
-                    operator="test",
-                    run_id=None,
-                    calibration=None,
-                    now=service._bench.clock(),
-                )
-            )
+            await evolved(service, prompt)
 
     return defined
 

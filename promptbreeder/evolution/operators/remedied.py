@@ -3,19 +3,16 @@
 from promptbreeder.evolution.asking import Step, attempt
 from promptbreeder.evolution.asks import Unit
 from promptbreeder.evolution.context import Context
-from promptbreeder.evolution.diagnosis import diagnose
+from promptbreeder.evolution.diagnosis import ATTEMPTS, attemptable, diagnose
 from promptbreeder.evolution.operators.remedies import REMEDIES, Case
 from promptbreeder.evolution.population import Population, child_of
-
-_ATTEMPTS = 12
 
 
 def remedied(unit: Unit, population: Population, context: Context) -> Step[Unit]:
     """Return a child with one of the remedies that the unit's failures call for."""
     task, taken = context.task, [member.prompt for member in population]
-    shown = [shot.input for shot in unit.prompt.demonstrations]
-    open_ = [number for number, example in enumerate(task.train) if example.expected and example.input not in shown]
-    items = tuple(context.rng.sample(open_, min(_ATTEMPTS, len(open_))))
+    open_ = attemptable(task.train, [unit.prompt])
+    items = tuple(context.rng.sample(open_, min(ATTEMPTS, len(open_))))
     if not items:
         return unit
     case = Case(unit.prompt, task, diagnose(task, (yield from attempt(unit.prompt, items))))

@@ -15,7 +15,7 @@ from typing import Self
 from promptbreeder.evolution.asking import Step, arrivals, attempt, tell
 from promptbreeder.evolution.asks import Generation, Strategy, Task, Unit
 from promptbreeder.evolution.base_profile import RunProfile
-from promptbreeder.evolution.diagnosis import are_complementary, diagnose
+from promptbreeder.evolution.diagnosis import ATTEMPTS, are_complementary, attemptable, diagnose
 from promptbreeder.evolution.ledger import Ledger
 from promptbreeder.evolution.operators.ablation import ablated, cuts, pruned
 from promptbreeder.evolution.operators.neighbours import FAMILIES
@@ -52,7 +52,7 @@ class EditsProfile(RunProfile):
 
 EDITS_PROFILES: dict[str, EditsProfile] = {
     # In blocks of 16 items a round takes 6 + 3, and what is left of the search split for a candidate that leads.
-    "smollm2": EditsProfile(population=6, survivors=2, generations=30, context_size=8, attempts=12),
+    "smollm2": EditsProfile(population=6, survivors=2, generations=30, context_size=8, attempts=ATTEMPTS),
     "thorough": EditsProfile(population=16, survivors=4, generations=60, context_size=12, attempts=32),
 }
 
@@ -110,8 +110,7 @@ def _proposed(search: _Search, family: str) -> Step[tuple[Variant, ...]]:
 def _remedies(search: _Search) -> Step[tuple[Variant, ...]]:
     """Let the executor answer train examples, and return what the answers call for."""
     best, task = search.beam[0].prompt, search.task
-    shown = [shot.input for unit in search.beam for shot in unit.prompt.demonstrations]
-    open_ = [index for index, example in enumerate(task.train) if example.expected and example.input not in shown]
+    open_ = attemptable(task.train, [unit.prompt for unit in search.beam])
     items = tuple(search.rng.sample(open_, min(search.profile.attempts, len(open_))))
     if not items:
         return ()

@@ -264,6 +264,7 @@ async def test_cancelling_a_call_stops_the_server(model: OllamaModel, standin: S
         await anyio.to_thread.run_sync(standin.wait_until, lambda: standin.held == 1)
         tasks.cancel_scope.cancel()
     await anyio.to_thread.run_sync(standin.wait_until, lambda: standin.aborted == 1)
+    assert standin.aborted == 1
     standin.faults.hold.set()
 
 
