@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptbreeder.evaluation.cached import CachedModel
+from promptbreeder.evaluation.calibration import frequencies, prior_for
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.models.base import Choose
 from promptbreeder.prompt import Decoding, Message
@@ -33,12 +34,16 @@ async def choose(
     *,
     inputs: Sequence[str],
     calibration: Sequence[str],
+    known: Sequence[str | None],
 ) -> list[str]:
-    """Return the likeliest label of each input; an empty text where the chat is too long for the model."""
-    prior = [0.0] * len(labels)
+    """Return the likeliest label of each input; an empty text where the chat is too long for the model.
+
+    `calibration` are inputs and `known` right answers, as for `promptbreeder.evaluation.evaluator.Evaluator`.
+    """
+    prior = (0.0,) * len(labels)
     if decoding is Decoding.CALIBRATED:
         seen = [row for row in await _logprobs(model, chat, labels, calibration) if row]
-        prior = [sum(column) / len(seen) for column in zip(*seen, strict=True)] if seen else prior
+        prior = prior_for(seen, frequencies(labels, known))
     answers = []
     for row in await _logprobs(model, chat, labels, inputs):
         scores = [value - shift for value, shift in zip(row, prior, strict=True)] if row else []

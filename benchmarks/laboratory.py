@@ -15,6 +15,7 @@ from in_memory import ForgetfulJournal, Replies, plan_of  # these beside this fi
 from task_files import Task
 
 from promptbreeder.evaluation.cached import CachedModel
+from promptbreeder.evaluation.calibration import frequencies, prior_for
 from promptbreeder.evaluation.evaluator import Evaluator
 from promptbreeder.evaluation.meter import Meter, Usage
 from promptbreeder.evaluation.metrics import metric_of
@@ -150,16 +151,17 @@ class Laboratory:
             model,
             labels=self.skill.labels,
             max_answer_tokens=self.skill.answer_tokens,
-            calibration=[tuple(example.input for example in block) for block in self._search],
+            calibration=in_blocks([example.input for example in self.task.development]),
+            known=self.task.answers,
         )
 
-    async def _prior_of_each(self, prompt_for: Callable[[str], Prompt]) -> tuple[float, ...]:
-        columns: list[tuple[float, ...]] = []
+    async def _prior_of_each(self, prompt_for: PromptFor) -> tuple[float, ...]:
+        rows = []
         for example in self.task.development:
             prompt = prompt_for(example.input).but(decoding=Decoding.CONSTRAINED)
             (answer,) = await self._evaluator.answer(prompt, [example.input], Meter())
-            columns += [answer.logprobs] if answer.logprobs else []
-        return tuple(sum(column) / len(column) for column in zip(*columns, strict=True))
+            rows += [answer.logprobs] if answer.logprobs else []
+        return prior_for(rows, frequencies(self.skill.labels, self.task.answers))
 
     def score(self, answers: Sequence[str], lines: Sequence[Example]) -> Scores:
         """Judge answers, as the search does."""

@@ -74,6 +74,7 @@ async def measured(task: Task, model: Model, count: int) -> Matrix:
         labels=task.skill.labels,
         max_answer_tokens=task.skill.answer_tokens,
         calibration=in_blocks([example.input for example in task.development]),
+        known=task.answers,
     )
     prompts = various(task, count)
     metric, correct, likelihood = metric_of(task.skill), [], []

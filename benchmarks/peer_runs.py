@@ -81,7 +81,13 @@ class Peer:
         for decoding in lab.decodings if chat.messages else ():
             if decoding is not Decoding.FREE:
                 chosen = await choose(
-                    lab.cached, chat, decoding, lab.skill.labels, inputs=inputs, calibration=calibration
+                    lab.cached,
+                    chat,
+                    decoding,
+                    lab.skill.labels,
+                    inputs=inputs,
+                    calibration=calibration,
+                    known=lab.task.answers,
                 )
                 judged[decoding.value] = lab.score(chosen, lab.judged)
         return Result(

@@ -28,6 +28,11 @@ class Task:
     development: tuple[Example, ...]
     test: tuple[Example, ...]
 
+    @property
+    def answers(self) -> list[str | None]:
+        """Right answers that a method may know."""
+        return [example.expected for example in (*self.train, *self.development)]
+
 
 def read_task(path: Path) -> Task:
     """Return the task in `path`; what stands one a line in `<name>.prompts.txt` beside it are hand-written prompts.

@@ -1,11 +1,11 @@
 """Evaluator: answers blocks of inputs under a prompt, by the prompt's own way of decoding."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.evaluation.cached import CachedModel, token_bound
+from promptbreeder.evaluation.calibration import frequencies, prior_for, shares
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.models.base import Choice, Choose, Generate, Sampling
 from promptbreeder.prompt import Decoding, Message, Prompt
@@ -44,18 +44,20 @@ class Evaluator:
         *,
         labels: tuple[str, ...],
         max_answer_tokens: int,
-        calibration: Sequence[tuple[str, ...]],
+        calibration: Sequence[Sequence[str]],
+        known: Sequence[str | None],
     ) -> None:
         """Set up.
 
-        `calibration` are blocks of unlabelled inputs over which a label's mean log-probability is taken: the first of
-        them for a candidate that is being measured, all of them for one that is kept. Where they are blocks that are
-        measured anyway, calibration costs nothing.
+        `calibration` are blocks of inputs on which the model shows its liking for labels: the first of them for a
+        candidate that is being measured, all of them for one that is kept. Where they are blocks that are measured
+        anyway, calibration costs nothing. `known` are right answers, which tell how frequent each label is.
         """
         self._model = model
         self._labels = labels
         self._max_answer_tokens = max_answer_tokens
         self._calibration = tuple(calibration)
+        self._frequencies = frequencies(labels, known)
 
     async def answer(
         self, prompt: Prompt, inputs: Sequence[str], meter: Meter, *, prior: Sequence[float] | None = None
@@ -90,16 +92,13 @@ class Evaluator:
         return answer.shares[names.index(known)] if answer.shares and known in names else None
 
     async def prior(self, prompt: Prompt, meter: Meter) -> tuple[float, ...]:
-        """Return each label's mean log-probability over all calibration inputs under `prompt`; raises as `answer`."""
-        return await self._mean(prompt, self._calibration, meter)
+        """Return what calibrating on all calibration inputs takes off each label under `prompt`; raises as `answer`."""
+        return await self._prior(prompt, self._calibration, meter)
 
-    async def _mean(self, prompt: Prompt, blocks: Sequence[tuple[str, ...]], meter: Meter) -> tuple[float, ...]:
+    async def _prior(self, prompt: Prompt, blocks: Sequence[Sequence[str]], meter: Meter) -> tuple[float, ...]:
         raw = prompt.but(decoding=Decoding.CONSTRAINED)
         answers = [answer for block in blocks for answer in await self.answer(raw, block, meter)]
-        scored = [answer.logprobs for answer in answers if answer.logprobs]
-        if not scored:
-            return (0.0,) * len(self._labels)
-        return tuple(sum(column) / len(scored) for column in zip(*scored, strict=True))
+        return prior_for([answer.logprobs for answer in answers if answer.logprobs], self._frequencies)
 
     async def _answer_in_two_steps(
         self, prompt: Prompt, inputs: Sequence[str], meter: Meter, prior: Sequence[float] | None
@@ -137,16 +136,16 @@ class Evaluator:
         if prompt.decoding is Decoding.CONSTRAINED:
             prior = (0.0,) * len(self._labels)
         elif prior is None:
-            prior = await self._mean(prompt, self._calibration[:1], meter)
+            prior = await self._prior(prompt, self._calibration[:1], meter)
         block = await self._model.choose([Choose(messages, self._labels) for messages in rendered], meter)
         return tuple(self._chosen(choice, prior, block.prefix_tokens) for choice in block.answers)
 
     def _chosen(self, choice: Choice, prior: Sequence[float], prefix_tokens: int) -> Answer:
-        shares = () if choice.failure else _shares(choice.logprobs, prior)
+        of_labels = () if choice.failure else shares(choice.logprobs, prior)
         return Answer(
-            text=self._labels[shares.index(max(shares))] if shares else "",
+            text=self._labels[of_labels.index(max(of_labels))] if of_labels else "",
             logprobs=choice.logprobs,
-            shares=shares,
+            shares=of_labels,
             prompt_tokens=choice.prompt_tokens,
             fresh_tokens=max(0, choice.prompt_tokens - prefix_tokens),
             failure=choice.failure,
@@ -166,10 +165,3 @@ class Evaluator:
             )
             for reply in block.answers
         )
-
-
-def _shares(logprobs: Sequence[float], prior: Sequence[float]) -> tuple[float, ...]:
-    scores = [value - shift for value, shift in zip(logprobs, prior, strict=True)]
-    top = max(scores)
-    whole = top + math.log(math.fsum(math.exp(score - top) for score in scores))
-    return tuple(score - whole for score in scores)

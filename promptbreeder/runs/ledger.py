@@ -4,16 +4,18 @@ The runner, not the strategy, chooses the winner: by one rule, from candidates m
 whatever ended the run.
 """
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from statistics import pstdev
 from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
 from promptbreeder.evaluation.fitness import latency_score, weighted_fitness
 from promptbreeder.evolution.asks import Score
-from promptbreeder.evolution.effects import agreement, worth
+from promptbreeder.evolution.effects import AGREES, agreement, worth
 from promptbreeder.evolution.population import length
 from promptbreeder.models.base import Rates
 from promptbreeder.prompt import Prompt
@@ -160,7 +162,12 @@ class Ledger:
             pairs = [(ours[block].scores, theirs[block].scores) for block in ours]
             if is_shown_worse([s for own, _ in pairs for s in own], [s for _, other in pairs for s in other]):
                 return True
-        return self._chosen([*complete, (prompt, self._best_possible(mine, best.items))])[0] != prompt
+        possible, one_item = self._best_possible(mine, best.items).fitness, self._one_item(best)
+        if possible < max(score.fitness for _, score in complete) - one_item - _ROUNDING:
+            return True
+        return any(
+            each == self._plan.seeds[0] and possible <= own.fitness + one_item + _ROUNDING for each, own in complete
+        )
 
     def leaders(self, count: int) -> tuple[tuple[Prompt, Score], ...]:
         """Return the fittest of each text among the candidates measured in full, best first."""
@@ -175,9 +182,11 @@ class Ledger:
     def winner(self) -> tuple[Prompt, Score] | None:
         """Return the best candidate measured in full, or None.
 
-        Candidates within one item of the best cannot be told apart; the shortest text among them wins, because noise
-        in the fitness otherwise breeds gibberish. The incumbent wins such a tie against everything: a change needs a
-        reason.
+        The incumbent wins wherever it is within one item of the best: a change needs a reason. Otherwise the candidates
+        that one standard error does not tell from the best are as good as it. Of these the one wins under which the
+        right answers are likeliest, where likelihood ranks this skill's prompts as accuracy does: it is the less noisy
+        of the two. Where it does not, or where answers are written freely, it is the shortest text among those within
+        one item, because noise in the fitness otherwise breeds gibberish.
         """
         complete = self._complete()
         return self._chosen(complete) if complete else None
@@ -187,14 +196,31 @@ class Ledger:
         return [(prompt, score) for prompt, score in scored if score.complete]
 
     def _chosen(self, complete: Sequence[tuple[Prompt, Score]]) -> tuple[Prompt, Score]:
-        best = max(score.fitness for _, score in complete)
-        one_item = self._plan.skill.settings.weights.accuracy / complete[0][1].items
-        close = [entry for entry in complete if entry[1].fitness >= best - one_item - _ROUNDING]
-        incumbent = self._plan.seeds[0]
-        for prompt, score in close:
-            if prompt == incumbent:
-                return prompt, score
+        best, score = max(complete, key=lambda entry: (entry[1].fitness, entry[0].content_hash))
+        close = [entry for entry in complete if entry[1].fitness >= score.fitness - self._one_item(score) - _ROUNDING]
+        for entry in close:
+            if entry[0] == self._plan.seeds[0]:
+                return entry
+        if score.likelihood is not None and (self.agreement() or 0.0) >= AGREES:
+            alike = [(prompt, own) for prompt, own in complete if self._is_as_good(prompt, own, best, score)]
+            return max(alike, key=lambda entry: (entry[1].likelihood or -math.inf, -length(entry[0])))
         return min(close, key=lambda entry: (length(entry[0]), -entry[1].fitness, entry[0].content_hash))
+
+    def _one_item(self, score: Score) -> float:
+        """Return what one item adds to the fitness of a complete `score`."""
+        return self._plan.skill.settings.weights.accuracy / score.items
+
+    def _is_as_good(self, prompt: Prompt, score: Score, best: Prompt, best_score: Score) -> bool:
+        """Tell whether one standard error of the paired difference does not separate `prompt` from the best."""
+        if score.likelihood is None:
+            return False
+        mine, theirs = (
+            [item for block in self.all_blocks for item in self._candidates[each.content_hash].results[block].scores]
+            for each in (prompt, best)
+        )
+        error = pstdev(a - b for a, b in zip(mine, theirs, strict=True)) / math.sqrt(len(mine))
+        behind = best_score.fitness - score.fitness
+        return behind <= self._plan.skill.settings.weights.accuracy * error + _ROUNDING
 
     def _best_possible(self, score: Score, total: int) -> Score:
         accuracy = best_still_possible(score.accuracy, score.items, total)

@@ -6,6 +6,7 @@ import random
 import secrets
 import time
 from dataclasses import replace
+from itertools import chain
 
 from promptbreeder.errors import NotFound, RunError
 from promptbreeder.evaluation.meter import Meter
@@ -69,8 +70,8 @@ class StoreDesk:
         material = await self._material(plan)
         ledger, meter = Ledger(plan, len(material.search)), Meter(call_limit=plan.call_limit)
         answering = Answering(
-            # Calibrated on the inputs that the plan froze: the skill may have got more since.
-            evaluator=await bench.evaluator(plan.skill, [[e.input for e in block] for block in material.search]),
+            # Calibrated on the examples that the plan froze: the skill may have got more since.
+            evaluator=await bench.evaluator_on(plan.skill, material.train, list(chain(*material.search))),
             writer=await bench.cached(writer_name),
             metric=metric_of(plan.skill),
             material=material,

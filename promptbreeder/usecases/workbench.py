@@ -14,9 +14,10 @@ from promptbreeder.evaluation.evaluator import Evaluator
 from promptbreeder.models.base import Catalog, Model
 from promptbreeder.results import RunReport
 from promptbreeder.runs.blocks import in_blocks
-from promptbreeder.skill import Skill, Split
+from promptbreeder.skill import Example, Skill, Split
 from promptbreeder.store import examples, replies
 from promptbreeder.store.database import Database
+from promptbreeder.store.examples import StoredExample
 
 if TYPE_CHECKING:
     from promptbreeder.evolution.strategies import Chosen
@@ -90,16 +91,23 @@ class Workbench:
         """Tell whether the model `name` is in use in this process, so that looking at it loads nothing."""
         return name in self._open
 
-    async def evaluator(self, skill: Skill, calibration: Sequence[Sequence[str]] | None = None) -> Evaluator:
-        """Return an evaluator for `skill` on its own model, by default calibrated on today's search inputs."""
-        if calibration is None:
-            search = await self.store.read(lambda db: examples.of_split(db, skill.name, Split.SEARCH))
-            calibration = in_blocks([example.input for example in search])
+    async def evaluator(self, skill: Skill) -> Evaluator:
+        """Return an evaluator for `skill` on its own model, calibrated on today's examples."""
+        train, search = await self.store.read(
+            lambda db: [examples.of_split(db, skill.name, split) for split in (Split.TRAIN, Split.SEARCH)]
+        )
+        return await self.evaluator_on(skill, train, search)
+
+    async def evaluator_on(
+        self, skill: Skill, train: Sequence[StoredExample | Example], search: Sequence[StoredExample | Example]
+    ) -> Evaluator:
+        """Return an evaluator for `skill` on its own model, calibrated on these examples."""
         return Evaluator(
             await self.cached(skill.model),
             labels=skill.labels,
             max_answer_tokens=skill.answer_tokens,
-            calibration=[tuple(block) for block in calibration],
+            calibration=in_blocks([example.input for example in search]),
+            known=[example.expected for example in (*train, *search)],
         )
 
     async def cached(self, model: str) -> CachedModel:

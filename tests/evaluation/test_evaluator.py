@@ -15,7 +15,8 @@ from promptbreeder.prompt import Prompt
 
 pytestmark = pytest.mark.anyio
 LABELS = ("up", "down")
-CALIBRATION = (("c1", "c2"), ("c3", "c4"))
+CALIBRATION = (("c1", "d2"), ("c3", "d4"))
+KNOWN = ("up", "down")
 
 
 class Biased(ScriptedModel):
@@ -38,7 +39,7 @@ def evaluator(cached: Callable[..., CachedModel]) -> Callable[..., Evaluator]:
     """Return a maker of evaluators for the two labels."""
 
     def make(model: ScriptedModel, labels: tuple[str, ...] = LABELS) -> Evaluator:
-        return Evaluator(cached(model), labels=labels, max_answer_tokens=5, calibration=CALIBRATION)
+        return Evaluator(cached(model), labels=labels, max_answer_tokens=5, calibration=CALIBRATION, known=KNOWN)
 
     return make
 
