@@ -23,6 +23,7 @@ from promptbreeder.evolution.asks import Strategy
 from promptbreeder.evolution.asks import Task as SearchTask
 from promptbreeder.models.base import Model
 from promptbreeder.prompt import Decoding, Prompt
+from promptbreeder.runs.affordable import list_characters
 from promptbreeder.runs.answering import Answering, Material
 from promptbreeder.runs.blocks import BLOCK_SIZE, in_blocks
 from promptbreeder.runs.driver import Driver
@@ -125,6 +126,7 @@ class Laboratory:
             train=self.task.train,
             blocks=len(self._search),
             block_size=BLOCK_SIZE,
+            list_characters=list_characters(self.budget, shares_prefix=self.executor.limits.shares_prefix),
         )
 
     async def scores(self, prompt: Prompt, lines: Sequence[Example]) -> Scores:

@@ -149,7 +149,9 @@ def little_evidence(ticket_skill: Callable[..., SkillDefinition], tmp_path: Path
     """
     splits = [*["train"] * 24, *["search"] * 24, *["gate"] * 6]
     examples = [{**ticket(number), "split": split} for number, split in enumerate(splits)]
-    said = [{"input": f"{label} {n}", "expected": label, "split": "gate"} for n in range(5) for label in LABELS]
+    # No numbers: a demonstration that shares one with an input would answer for it.
+    names = ("alpha", "beta", "gamma", "delta", "omega")
+    said = [{"input": f"{label} {name}", "expected": label, "split": "gate"} for name in names for label in LABELS]
     definition = ticket_skill(examples=[*examples, *said]).model_dump(mode="json", exclude_none=True)
     file = tmp_path / "little.json"
     file.write_text(json.dumps(definition), encoding="utf-8")

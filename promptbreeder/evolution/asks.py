@@ -182,5 +182,7 @@ class Task(_Frozen):
     """Number of blocks that the search split is cut into."""
     block_size: int
     max_instruction_characters: int = 1_000
+    list_characters: int = 2_400
+    """Of a list of demonstrations that is drawn anew: what the run can afford to read again and again."""
     priors: Mapping[str, Record] = Field(default_factory=dict)
     """How operators have done elsewhere, by name; empty where nothing is known."""

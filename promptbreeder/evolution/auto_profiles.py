@@ -64,6 +64,7 @@ AUTO_PROFILES: dict[str, AutoProfile] = {
         writerless=2,
         generations=30,
         redescriptions=4,
+        context_size=48,
         **SMALL_EXECUTOR,
         **SMALL_WRITER,
     ),

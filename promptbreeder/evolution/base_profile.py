@@ -80,7 +80,6 @@ SMALL_WRITER: Final[_Writing] = {
 
 class _Varied(TypedDict):
     varied_starts: bool
-    context_size: int
     samples: int
     max_mutation_prompt_words: int
     listed: int
@@ -93,7 +92,6 @@ class _Varied(TypedDict):
 
 SMALL_EXECUTOR: Final[_Varied] = {
     "varied_starts": True,
-    "context_size": 8,
     "samples": 3,
     "max_mutation_prompt_words": 60,
     "listed": 6,

@@ -10,7 +10,7 @@ from promptbreeder.evolution.asking import Step
 from promptbreeder.evolution.asks import Unit
 from promptbreeder.evolution.context import Context
 from promptbreeder.evolution.lockstep import together
-from promptbreeder.evolution.operators.demonstrations import draw, even_sizes
+from promptbreeder.evolution.operators.demonstrations import draw, list_sizes
 from promptbreeder.evolution.operators.layout import random_format
 from promptbreeder.evolution.operators.modelfree import made_new
 from promptbreeder.evolution.operators.phrase_edits import with_labels_last
@@ -81,16 +81,15 @@ def _varied(seed: Prompt, count: int, context: Context) -> Step[Population]:
     texts = yield from together([_redescription(mutation_prompt, context) for mutation_prompt in mutation_prompts])
     instructions = _instructions(seed, distinct([text for text in texts if text]), context)
     decodings = _shares([value for value in _FAVOUR if value in context.task.decodings] or [seed.decoding], count)
-    even = even_sizes(context.task, context.profile.context_size)
-    few, many = even[(len(even) - 1) // 2], even[-1]
-    sizes = _shares([few, few, many, few, many, 0], count)
+    lengths = list_sizes(context.task, context.profile.context_size)
+    sizes = _shares([*lengths, *lengths, 0], count)
     context.rng.shuffle(decodings)
     context.rng.shuffle(sizes)
     best = _FAVOUR[0] if _FAVOUR[0] in context.task.decodings else decodings[0] if decodings else seed.decoding
     units: list[Unit] = []
     for index, (decoding, size) in enumerate(zip(decodings, sizes, strict=True)):
-        plain_start = index < 3  # noqa: PLR2004  none, half and all of the demonstrations
-        shown = (0, few, many)[index] if plain_start else size
+        plain_start = index < 3  # noqa: PLR2004  no demonstrations, few and many
+        shown = (0, lengths[0], lengths[-1])[index] if plain_start else size
         prompt = seed.but(
             instruction=seed.instruction if plain_start else context.rng.choice(instructions),
             demonstrations=draw(context.task, shown, context.rng) or seed.demonstrations,

@@ -100,6 +100,7 @@ SMOLLM2 = Profile(
     generations=30,
     tournaments=3,
     operators=SMALL_OPERATORS,
+    context_size=8,
     **SMALL_EXECUTOR,
     **SMALL_WRITER,
 )

@@ -183,10 +183,10 @@ class Ledger:
         """Return the best candidate measured in full, or None.
 
         The incumbent wins wherever it is within one item of the best: a change needs a reason. Otherwise the candidates
-        that one standard error does not tell from the best are as good as it. Of these the one wins under which the
-        right answers are likeliest, where likelihood ranks this skill's prompts as accuracy does: it is the less noisy
-        of the two. Where it does not, or where answers are written freely, it is the shortest text among those within
-        one item, because noise in the fitness otherwise breeds gibberish.
+        within one item, or one standard error of the difference, are as good as the best. Of these the one wins under
+        which the right answers are likeliest, where likelihood ranks this skill's prompts as accuracy does: it is the
+        less noisy of the two. Where it does not, or where answers are written freely, it is the shortest text among
+        those within one item, because noise in the fitness otherwise breeds gibberish.
         """
         complete = self._complete()
         return self._chosen(complete) if complete else None
@@ -211,7 +211,7 @@ class Ledger:
         return self._plan.skill.settings.weights.accuracy / score.items
 
     def _is_as_good(self, prompt: Prompt, score: Score, best: Prompt, best_score: Score) -> bool:
-        """Tell whether one standard error of the paired difference does not separate `prompt` from the best."""
+        """Tell whether neither one item nor one standard error of the difference separates `prompt` from the best."""
         if score.likelihood is None:
             return False
         mine, theirs = (
@@ -219,8 +219,8 @@ class Ledger:
             for each in (prompt, best)
         )
         error = pstdev(a - b for a, b in zip(mine, theirs, strict=True)) / math.sqrt(len(mine))
-        behind = best_score.fitness - score.fitness
-        return behind <= self._plan.skill.settings.weights.accuracy * error + _ROUNDING
+        margin = max(self._plan.skill.settings.weights.accuracy * error, self._one_item(best_score))
+        return score.fitness >= best_score.fitness - margin - _ROUNDING
 
     def _best_possible(self, score: Score, total: int) -> Score:
         accuracy = best_still_possible(score.accuracy, score.items, total)

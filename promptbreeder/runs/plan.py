@@ -17,6 +17,7 @@ from promptbreeder.evolution.credit import Record
 from promptbreeder.evolution.lessons import Lesson
 from promptbreeder.evolution.strategies.mipro import installed_optuna
 from promptbreeder.prompt import Prompt
+from promptbreeder.runs.affordable import MOST
 from promptbreeder.skill import Skill
 
 ENGINE_VERSION: Final = 4
@@ -46,6 +47,8 @@ class Plan(BaseModel):
     token_limit: int
     call_limit: int
     seconds_limit: float
+    list_characters: int = MOST
+    """Of a list of demonstrations, at most; see `affordable`."""
     train_ids: tuple[int, ...]
     search_ids: tuple[int, ...]
     gate_ids: tuple[int, ...]

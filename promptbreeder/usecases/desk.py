@@ -186,6 +186,7 @@ def task_of(plan: Plan, material: Material) -> asks.Task:
         train=material.train,
         blocks=len(material.search),
         block_size=BLOCK_SIZE,
+        list_characters=plan.list_characters,
         priors=plan.priors,
     )
 

@@ -12,6 +12,7 @@ from promptbreeder.evolution.lessons import quotes
 from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.requests import Actor, EvolveRequest
 from promptbreeder.results import RunReport
+from promptbreeder.runs.affordable import list_characters
 from promptbreeder.runs.engine import Engine
 from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import MIN_SEARCH_EXAMPLES, Skill, Split
@@ -251,6 +252,7 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
             token_limit=request.budget_tokens,
             call_limit=request.budget_tokens // TOKENS_PER_CALL,
             seconds_limit=SECONDS_LIMIT,
+            list_characters=list_characters(request.budget_tokens, shares_prefix=model.limits.shares_prefix),
             train_ids=tuple(e.id for e in examples.of_split(db, skill.name, Split.TRAIN)),
             search_ids=tuple(e.id for e in search),
             gate_ids=gate.ids,

@@ -64,13 +64,13 @@ async def test_constrained_decoding_takes_the_likeliest_label(evaluator: Callabl
     assert answers[2].failure == "too long"
 
 
-async def test_calibrated_decoding_subtracts_each_labels_mean(evaluator: Callable[..., Evaluator]) -> None:
+async def test_calibrated_decoding_makes_labels_as_frequent_as_they_are(evaluator: Callable[..., Evaluator]) -> None:
     """The bias that all inputs share goes, and what an input adds to it decides."""
     model, prompt = Biased(), Prompt(instruction="?", decoding="calibrated")
     answers = await evaluator(model).answer(prompt, ["u", "d"], Meter())
     assert [answer.text for answer in answers] == ["up", "down"]
     assert answers[1].logprobs == (-1.0, -2.0)
-    assert [request.messages[-1].content for request in model.requests] == ["c1", "c2", "u", "d"]
+    assert [request.messages[-1].content for request in model.requests] == ["c1", "d2", "u", "d"]
 
 
 async def test_the_likelihood_of_the_expected_label_comes_with_the_choice(evaluator: Callable[..., Evaluator]) -> None:
@@ -80,8 +80,8 @@ async def test_the_likelihood_of_the_expected_label_comes_with_the_choice(evalua
     (raw,) = await known.answer(Prompt(instruction="?", decoding="constrained"), ["d"], meter)
     assert known.likelihood(raw, "Down") == pytest.approx(-2 - math.log(math.exp(-1) + math.exp(-2)))
     (fair,) = await known.answer(Prompt(instruction="?", decoding="calibrated"), ["d"], meter)
-    # The mean over the calibration inputs is -1 and -3: what is left is 0 and 1.
-    assert known.likelihood(fair, "down") == pytest.approx(1 - math.log(math.exp(0) + math.exp(1)))
+    # Of the two calibration inputs one leans to each label, by half of the 1 that lies between them.
+    assert known.likelihood(fair, "down") == pytest.approx(0.5 - math.log(math.exp(0.5) + math.exp(0)), abs=1e-3)
     assert known.likelihood(fair, "sideways") is None
     assert meter.used.calls == 1 + 2
     (failed,) = await known.answer(Prompt(instruction="?", decoding="constrained"), ["long"], meter)
@@ -104,18 +104,18 @@ async def test_constrained_decoding_ignores_a_prior(evaluator: Callable[..., Eva
     assert answer.text == "up"
 
 
-async def test_the_prior_of_a_kept_prompt_is_the_mean_over_all_calibration_inputs(
-    cached: Callable[..., CachedModel],
-) -> None:
+async def test_the_prior_of_a_kept_prompt_is_of_all_calibration_inputs(cached: Callable[..., CachedModel]) -> None:
     """Blocks of unequal length count by item, and failed items not at all."""
-    uneven = Evaluator(cached(Biased()), labels=LABELS, max_answer_tokens=5, calibration=[("u", "long", "u"), ("d",)])
+    kept = {"labels": LABELS, "max_answer_tokens": 5, "known": KNOWN}
+    blocks = Evaluator(cached(Biased()), calibration=[("u", "long", "u"), ("d",)], **kept)
+    whole = Evaluator(cached(Biased()), calibration=[("u", "u", "d")], **kept)
     prompt = Prompt(instruction="?", decoding="calibrated")
-    assert await uneven.prior(prompt, Meter()) == pytest.approx((-1.0, (-3 - 3 - 2) / 3))
+    assert await blocks.prior(prompt, Meter()) == pytest.approx(await whole.prior(prompt, Meter()))
 
 
 async def test_without_calibration_inputs_nothing_is_subtracted(cached: Callable[..., CachedModel]) -> None:
     """A skill of few examples can still be run."""
-    bare = Evaluator(cached(Biased()), labels=LABELS, max_answer_tokens=5, calibration=())
+    bare = Evaluator(cached(Biased()), labels=LABELS, max_answer_tokens=5, calibration=(), known=())
     prompt = Prompt(instruction="?", decoding="calibrated")
     assert await bare.prior(prompt, Meter()) == (0.0, 0.0)
     assert (await bare.answer(prompt, ["d"], Meter()))[0].text == "up"

@@ -9,7 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from promptbreeder.evolution.asks import Task, Unit
-from promptbreeder.evolution.operators.demonstrations import draw, edit_demonstrations, usable
+from promptbreeder.evolution.operators.demonstrations import (
+    draw,
+    edit_demonstrations,
+    list_sizes,
+    usable,
+)
 from promptbreeder.evolution.operators.layout import change_decoding, change_layout
 from promptbreeder.evolution.operators.phrase_edits import edit_phrases, with_labels_last
 from promptbreeder.evolution.phrases import PLACEHOLDER, join, split
@@ -52,6 +57,28 @@ def test_examples_without_an_answer_or_too_long_are_no_demonstrations(task: Task
     """A skill judged by taste has inputs only."""
     odd = (Example(input="no answer"), Example(input="x" * 700, expected="billing"))
     assert draw(task.model_copy(update={"train": odd}), 3, Random(1)) == ()
+
+
+def test_lists_double_from_one_of_each_label_to_what_there_is(task: Task) -> None:
+    """Every label as often as the others, no longer than the profile and the examples allow."""
+    many = tuple(Example(input=f"ticket {n}", expected=task.labels[n % len(task.labels)]) for n in range(30))
+    labels = len(task.labels)
+    assert list_sizes(task.model_copy(update={"train": many}), 48)[:3] == (labels, labels * 2, labels * 4)
+    assert max(list_sizes(task.model_copy(update={"train": many}), 48)) <= 30
+    assert list_sizes(task.model_copy(update={"train": many}), 4) == (labels,)
+    assert list_sizes(task.model_copy(update={"labels": (), "train": many}), 20) == (3, 6, 12)
+
+
+def test_a_drawn_list_ends_before_it_grows_too_long(task: Task) -> None:
+    """What the run can afford decides, but every label is shown."""
+    long = tuple(Example(input=f"{n:02} {'x' * 90}", expected=task.labels[n % len(task.labels)]) for n in range(40))
+    lists = [
+        draw(task.model_copy(update={"train": long, "list_characters": most}), 40, Random(1)) for most in (0, 1_000)
+    ]
+    assert [sorted({shot.output for shot in shots}) for shots in lists] == [sorted(task.labels)] * 2
+    assert len(lists[0]) == len(task.labels)
+    assert sum(len(shot.input) + len(shot.output) for shot in lists[1]) <= 1_000 < 1.2 * 100 * len(lists[1])
+    assert max(list_sizes(task.model_copy(update={"train": long, "list_characters": 1_000}), 48)) <= len(lists[1])
 
 
 def test_demonstration_moves_stay_within_the_list_size_and_the_train_split(

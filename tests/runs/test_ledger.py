@@ -90,6 +90,21 @@ def test_among_candidates_that_cannot_be_told_apart_the_shortest_wins(
     assert winner[0] == MIDDLE
 
 
+def test_of_those_as_good_as_the_best_the_one_with_the_likeliest_right_answers_wins(
+    ledger: Ledger, know: Callable[..., None]
+) -> None:
+    """Where likelihood ranks these prompts as accuracy does; one that is shown to be worse does not win by it."""
+    know(INCUMBENT, 1, 1, likelihood=-3.0)
+    for right in range(9):
+        know(Prompt(instruction=f"number {right}"), right // 2, right - right // 2, likelihood=right / 10 - 2)
+    know(SHORT, 9, 8, likelihood=-1.0)
+    know(LONG, 8, 8, likelihood=-0.5)
+    know(MIDDLE, 6, 6, likelihood=-0.1)
+    winner = ledger.winner()
+    assert winner is not None
+    assert winner[0] == LONG
+
+
 def test_finalists_are_the_promising_ones_that_are_not_measured_in_full(
     ledger: Ledger, know: Callable[..., None]
 ) -> None:

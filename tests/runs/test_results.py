@@ -222,7 +222,7 @@ async def test_a_writer_that_yields_garbage_ends_no_run_and_is_reported(
     """Model-free operators go on, and the report names the two ways to better texts."""
     writer = ScriptedModel(lambda request: "billing" if request.sampling.seed % 2 else "", name="writer")
     async with open_service(database, writer=writer) as service:
-        report = await evolve(service, strategy="promptbreeder", generations=4)
+        report = await evolve(service, strategy="promptbreeder", generations=12, population=12, seed=2)
     assert report.status == "finished"
     assert report.version is not None
     assert writer.requests
@@ -303,7 +303,7 @@ async def test_what_has_lost_its_race_costs_nothing_more_and_cannot_win(
 ) -> None:
     """Asked to go on with a loser, the runner measures nothing, and tells the strategy of an incomplete score."""
     async with open_service(database, ScriptedModel()) as service:
-        await evolve(service, strategy="promptbreeder", generations=4)
+        await evolve(service, strategy="promptbreeder", generations=12, population=12, seed=2)
     measured = [entry for entry in entries(database) if entry["kind"] == "measure"]
     lost = [entry for entry in measured if not entry["answer"]["scores"][0]["complete"]]
     assert lost

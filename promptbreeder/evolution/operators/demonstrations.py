@@ -1,5 +1,6 @@
 """Demonstrations drawn from the train split, and edits of their list that need no writer."""
 
+import math
 from collections.abc import Sequence
 from random import Random
 
@@ -10,14 +11,18 @@ from promptbreeder.prompt import Demonstration
 
 MAX_CHARACTERS = 600
 """Longer examples are no demonstrations: a few would fill a small model's context."""
+_FEWEST = 3
+"""Lists that are drawn begin here, or where every label is shown once."""
+_TURNED_OVER = 8
+"""One more demonstration is added, dropped or replaced for every so many that a list has: of 48, one is no change."""
 
 
 def edit_demonstrations(unit: Unit, population: Population, context: Context) -> Unit:
     """Add, drop, replace or permute demonstrations, or draw a new list."""
     del population
-    rng, shots = context.rng, list(unit.prompt.demonstrations)
-    fresh = draw(context.task, 1, rng, shown=shots)
-    moves = ["draw"] if usable(context.task) else []
+    task, rng, shots = context.task, context.rng, unit.prompt.demonstrations
+    fresh = draw(task, 1, rng, shown=shots)
+    moves = ["draw"] if usable(task) else []
     if fresh and len(shots) < context.profile.context_size:
         moves += ["add", "add"]
     if fresh and shots:
@@ -30,16 +35,24 @@ def edit_demonstrations(unit: Unit, population: Population, context: Context) ->
         return unit
     move = rng.choice(moves)
     if move == "draw":
-        shots = list(draw(context.task, rng.choice(even_sizes(context.task, context.profile.context_size)), rng))
-    elif move == "add":
-        shots = list(added(shots, fresh[0], rng))
-    elif move == "replace":
-        shots = list(replaced(shots, context.task, rng, otherwise=fresh))
-    elif move == "drop":
-        shots = list(dropped(shots, rng))
+        shots = draw(task, rng.choice(list_sizes(task, context.profile.context_size)), rng)
+    elif move == "permute":
+        shots = permuted(shots, rng)
     else:
-        shots = list(permuted(shots, rng))
-    return child_of(unit, "demonstrations", unit.prompt.but(demonstrations=tuple(shots)))
+        for _ in range(1 + len(shots) // _TURNED_OVER):
+            shots = _changed(move, shots, context)
+    return child_of(unit, "demonstrations", unit.prompt.but(demonstrations=shots))
+
+
+def _changed(move: str, shots: tuple[Demonstration, ...], context: Context) -> tuple[Demonstration, ...]:
+    """Return the list with one demonstration more, less or exchanged, where that can be."""
+    task, rng = context.task, context.rng
+    if move == "drop":
+        return dropped(shots, rng) if shots else shots
+    fresh = draw(task, 1, rng, shown=shots)
+    if move == "replace":
+        return replaced(shots, task, rng, otherwise=fresh)
+    return added(shots, fresh[0], rng) if fresh and len(shots) < context.profile.context_size else shots
 
 
 def added(shots: Sequence[Demonstration], new: Demonstration, rng: Random) -> tuple[Demonstration, ...]:
@@ -97,6 +110,21 @@ def even_sizes(task: Task, most: int) -> tuple[int, ...]:
     return tuple(range(step, max(most, step) + 1, step))
 
 
+def list_sizes(task: Task, most: int) -> tuple[int, ...]:
+    """Return lengths to draw lists of, each twice the one before, with every label equally often.
+
+    They go as far as there are examples and the run can afford. Tasks differ in what they need: of six question types
+    48 questions tell more than 6, of two tones 8 as much as 60.
+    """
+    step = len(task.labels) or 1
+    size = step * max(1, min(math.ceil(_FEWEST / step), most // step))
+    sizes, shots = [size], usable(task)
+    each = sum(map(_characters, shots)) / max(1, len(shots))
+    while (size := 2 * size) <= min(most, len(shots)) and size * each <= task.list_characters:
+        sizes.append(size)
+    return tuple(sizes)
+
+
 def usable(task: Task) -> tuple[Demonstration, ...]:
     """Return the train examples that can be shown."""
     return tuple(
@@ -106,12 +134,17 @@ def usable(task: Task) -> tuple[Demonstration, ...]:
     )
 
 
+def _characters(shot: Demonstration) -> int:
+    return len(shot.input) + len(shot.output)
+
+
 def draw(
     task: Task, count: int, rng: Random, *, shown: Sequence[Demonstration] = (), output: str | None = None
 ) -> tuple[Demonstration, ...]:
     """Return up to `count` random demonstrations that are not in `shown`, the outputs as balanced as can be.
 
-    With `output`, only demonstrations of that answer. An unbalanced list feeds the label bias of small models.
+    With `output`, only demonstrations of that answer. An unbalanced list feeds the label bias of small models. A list
+    that would grow too long for the run ends when every label has been shown.
     """
     inputs = [shot.input for shot in shown]
     groups: dict[str, list[Demonstration]] = {label: [] for label in task.labels}
@@ -122,10 +155,15 @@ def draw(
     for group in groups.values():
         rng.shuffle(group)
     chosen: list[Demonstration] = []
+    room = task.list_characters - sum(map(_characters, shown))
     while len(chosen) < count and (open_ := [name for name, group in groups.items() if group]):
         fewest = min(present[name] for name in open_)
         name = rng.choice([name for name in open_ if present[name] == fewest])
-        chosen.append(groups[name].pop())
+        taken = groups[name].pop()
+        room -= _characters(taken)
+        if room < 0 and len(chosen) >= len(task.labels):
+            break
+        chosen.append(taken)
         present[name] += 1
     rng.shuffle(chosen)
     return tuple(chosen)
