@@ -294,26 +294,6 @@ async def test_candidates_that_come_too_late_are_said_and_not_dropped_in_silence
     assert "1 of the candidates handed in came too late" in ended.verdict
 
 
-async def test_what_has_lost_its_race_costs_nothing_more_and_cannot_win(
-    database: Path,
-    open_service: Callable[..., Service],
-    evolve: Callable[..., Any],
-    entries: Callable[[Path], list[dict[str, Any]]],
-    winner: Callable[[Path], Any],
-) -> None:
-    """Asked to go on with a loser, the runner measures nothing, and tells the strategy of an incomplete score."""
-    async with open_service(database, ScriptedModel()) as service:
-        await evolve(service, strategy="promptbreeder", generations=12, population=12, seed=2)
-    measured = [entry for entry in entries(database) if entry["kind"] == "measure"]
-    lost = [entry for entry in measured if not entry["answer"]["scores"][0]["complete"]]
-    assert lost
-    assert all(entry["usage"]["calls"] == 0 and entry["results"] == [] for entry in lost)
-    items: dict[str, int] = {}
-    for result in (result for entry in measured for result in entry["results"]):
-        items[result["prompt"]] = items.get(result["prompt"], 0) + len(result["scores"])
-    assert items[winner(database)[0]] == max(items.values()) > min(items.values())
-
-
 async def test_a_run_tells_how_far_likelihood_can_be_trusted(
     database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
 ) -> None:
