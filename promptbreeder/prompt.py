@@ -39,9 +39,8 @@ class Message(NamedTuple):
 class Decoding(StrEnum):
     """How the answer is taken from the executor.
 
-    free: greedy generation. constrained: the likeliest of the skill's labels. calibrated: the same after subtracting
-    each label's mean log-probability over unlabelled inputs (contextual calibration, arXiv 2102.09690, with in-domain
-    inputs as in arXiv 2309.17249).
+    free: greedy generation. constrained: the likeliest of the skill's labels. calibrated: the same after the model's
+    liking for some labels is taken off (see `promptbreeder.evaluation.calibration`).
     """
 
     FREE = "free"

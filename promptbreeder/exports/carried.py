@@ -26,7 +26,7 @@ class Carried:
     labels: tuple[str, ...]
     answer_tokens: int
     prior: tuple[float, ...] | None
-    """Calibration: the mean log-probability of each label, where the version has one."""
+    """Calibration: what is taken off the log-probability of each label, where the version has one."""
     accuracies: Mapping[Decoding, str]
     """Gate accuracy in words, by decoding; empty where the skill has no examples to measure on."""
 
