@@ -166,6 +166,8 @@ class Told(_Frozen):
 Ask = Annotated[Write | Measure | Attempt | Immigrants | Generation, Field(discriminator="kind")]
 Answer = Annotated[Written | Measured | Attempted | Arrived | Told, Field(discriminator="kind")]
 Strategy = Generator[Ask, Answer, None]
+MOST_LIST_CHARACTERS = 2_400
+"""About six hundred tokens, which a small model reads in half a second."""
 
 
 class Task(_Frozen):
@@ -182,7 +184,7 @@ class Task(_Frozen):
     """Number of blocks that the search split is cut into."""
     block_size: int
     max_instruction_characters: int = 1_000
-    list_characters: int = 2_400
+    list_characters: int = MOST_LIST_CHARACTERS
     """Of a list of demonstrations that is drawn anew: what the run can afford to read again and again."""
     priors: Mapping[str, Record] = Field(default_factory=dict)
     """How operators have done elsewhere, by name; empty where nothing is known."""

@@ -2,10 +2,9 @@
 
 from typing import Final
 
+from promptbreeder.evolution.asks import MOST_LIST_CHARACTERS
 from promptbreeder.runs.blocks import BLOCK_SIZE
 
-MOST: Final = 2_400
-"""Characters; about six hundred tokens, which a small model reads in half a second."""
 _SHARE: Final = 0.25
 """Of the budget: what the lists of a first population may take on the first block."""
 _POPULATION: Final = 20
@@ -18,4 +17,4 @@ def list_characters(token_limit: int, *, shares_prefix: bool) -> int:
     A model that shares a block's prefix (`Limits.shares_prefix`) reads the list once a block, others once an item.
     """
     reads = _POPULATION * (1 if shares_prefix else BLOCK_SIZE)
-    return min(MOST, int(_SHARE * token_limit / reads * _CHARACTERS_PER_TOKEN))
+    return min(MOST_LIST_CHARACTERS, int(_SHARE * token_limit / reads * _CHARACTERS_PER_TOKEN))

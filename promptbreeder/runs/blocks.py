@@ -5,7 +5,7 @@ from typing import Final, TypeVar
 
 BLOCK_SIZE: Final = 16
 """Items that are measured together; small enough to stop early, large enough to fill a batch."""
-_LEAST: Final = BLOCK_SIZE // 2
+_LEAST: Final = 5
 """Fewer items are no block of their own: their prompt's beginning would be read for next to nothing."""
 T = TypeVar("T")
 

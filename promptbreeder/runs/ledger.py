@@ -203,7 +203,7 @@ class Ledger:
                 return entry
         if score.likelihood is not None and (self.agreement() or 0.0) >= AGREES:
             alike = [(prompt, own) for prompt, own in complete if self._is_as_good(prompt, own, best, score)]
-            return max(alike, key=lambda entry: (entry[1].likelihood or -math.inf, -length(entry[0])))
+            return max(alike, key=lambda entry: (_likelihood_of(entry[1]), -length(entry[0]), entry[0].content_hash))
         return min(close, key=lambda entry: (length(entry[0]), -entry[1].fitness, entry[0].content_hash))
 
     def _one_item(self, score: Score) -> float:
@@ -212,7 +212,7 @@ class Ledger:
 
     def _is_as_good(self, prompt: Prompt, score: Score, best: Prompt, best_score: Score) -> bool:
         """Tell whether neither one item nor one standard error of the difference separates `prompt` from the best."""
-        if score.likelihood is None:
+        if _likelihood_of(score) == -math.inf:
             return False
         mine, theirs = (
             [item for block in self.all_blocks for item in self._candidates[each.content_hash].results[block].scores]
@@ -236,6 +236,10 @@ class Ledger:
             for name, candidate in self._candidates.items()
             if candidate.results
         }
+
+
+def _likelihood_of(score: Score) -> float:
+    return -math.inf if score.likelihood is None else score.likelihood
 
 
 def _likelihood(results: Sequence[BlockResult]) -> float | None:

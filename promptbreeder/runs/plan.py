@@ -13,11 +13,11 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from promptbreeder.errors import ReplayMismatch
 from promptbreeder.evaluation.metrics import METRICS_VERSION
+from promptbreeder.evolution.asks import MOST_LIST_CHARACTERS
 from promptbreeder.evolution.credit import Record
 from promptbreeder.evolution.lessons import Lesson
 from promptbreeder.evolution.strategies.mipro import installed_optuna
 from promptbreeder.prompt import Prompt
-from promptbreeder.runs.affordable import MOST
 from promptbreeder.skill import Skill
 
 ENGINE_VERSION: Final = 4
@@ -47,7 +47,7 @@ class Plan(BaseModel):
     token_limit: int
     call_limit: int
     seconds_limit: float
-    list_characters: int = MOST
+    list_characters: int = MOST_LIST_CHARACTERS
     """Of a list of demonstrations, at most; see `affordable`."""
     train_ids: tuple[int, ...]
     search_ids: tuple[int, ...]

@@ -79,6 +79,7 @@ def test_a_drawn_list_ends_before_it_grows_too_long(task: Task) -> None:
     assert len(lists[0]) == len(task.labels)
     assert sum(len(shot.input) + len(shot.output) for shot in lists[1]) <= 1_000 < 1.2 * 100 * len(lists[1])
     assert max(list_sizes(task.model_copy(update={"train": long, "list_characters": 1_000}), 48)) <= len(lists[1])
+    assert len(draw(task.model_copy(update={"labels": (), "train": long, "list_characters": 0}), 9, Random(1))) == 1
 
 
 def test_demonstration_moves_stay_within_the_list_size_and_the_train_split(

@@ -105,6 +105,20 @@ def test_of_those_as_good_as_the_best_the_one_with_the_likeliest_right_answers_w
     assert winner[0] == LONG
 
 
+def test_a_prompt_that_is_certain_of_the_right_answers_is_the_likeliest(
+    ledger: Ledger, know: Callable[..., None]
+) -> None:
+    """A log-probability of 0 is the best there is, and not one that is not known."""
+    know(INCUMBENT, 1, 1, likelihood=-3.0)
+    for right in range(9):
+        know(Prompt(instruction=f"number {right}"), right // 2, right - right // 2, likelihood=right / 10 - 2)
+    know(LONG, 9, 9, likelihood=0.0)
+    know(SHORT, 9, 9, likelihood=-0.1)
+    winner = ledger.winner()
+    assert winner is not None
+    assert winner[0] == LONG
+
+
 def test_finalists_are_the_promising_ones_that_are_not_measured_in_full(
     ledger: Ledger, know: Callable[..., None]
 ) -> None:

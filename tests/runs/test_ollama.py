@@ -245,7 +245,7 @@ async def test_the_main_job_runs_through_ollama_on_the_real_weights(
     models = Models(tmp_path, ollama_host=real_standin.host)
     async with open_service(tmp_path / "real.db", make_catalog=lambda: models, default_model=MODEL) as service:
         await service.define_skill(definition, actor)
-        run = await service.evolve(EvolveRequest(skill="tickets", budget_tokens=20_000), actor, wait_seconds=600)
+        run = await service.evolve(EvolveRequest(skill="tickets", budget_tokens=12_000), actor, wait_seconds=600)
         assert run.status == "finished"
         assert run.version == 2
         rows = {row.name: row.accuracy for row in await service.table("tickets", 2)}

@@ -222,7 +222,7 @@ async def test_a_writer_that_yields_garbage_ends_no_run_and_is_reported(
     """Model-free operators go on, and the report names the two ways to better texts."""
     writer = ScriptedModel(lambda request: "billing" if request.sampling.seed % 2 else "", name="writer")
     async with open_service(database, writer=writer) as service:
-        report = await evolve(service, strategy="promptbreeder", generations=12, population=12, seed=2)
+        report = await evolve(service, strategy="promptbreeder", generations=4)
     assert report.status == "finished"
     assert report.version is not None
     assert writer.requests

@@ -48,7 +48,7 @@ def _changed(move: str, shots: tuple[Demonstration, ...], context: Context) -> t
     """Return the list with one demonstration more, less or exchanged, where that can be."""
     task, rng = context.task, context.rng
     if move == "drop":
-        return dropped(shots, rng) if shots else shots
+        return dropped(shots, rng)
     fresh = draw(task, 1, rng, shown=shots)
     if move == "replace":
         return replaced(shots, task, rng, otherwise=fresh)
@@ -144,7 +144,7 @@ def draw(
     """Return up to `count` random demonstrations that are not in `shown`, the outputs as balanced as can be.
 
     With `output`, only demonstrations of that answer. An unbalanced list feeds the label bias of small models. A list
-    that would grow too long for the run ends when every label has been shown.
+    that would grow too long for the run ends once every label is shown, and one where there are no labels.
     """
     inputs = [shot.input for shot in shown]
     groups: dict[str, list[Demonstration]] = {label: [] for label in task.labels}
@@ -161,7 +161,7 @@ def draw(
         name = rng.choice([name for name in open_ if present[name] == fewest])
         taken = groups[name].pop()
         room -= _characters(taken)
-        if room < 0 and len(chosen) >= len(task.labels):
+        if room < 0 and len(chosen) >= max(1, len(task.labels)):
             break
         chosen.append(taken)
         present[name] += 1
