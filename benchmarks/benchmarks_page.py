@@ -100,7 +100,8 @@ def _standing(rows: Sequence[Row], names: Sequence[str], tasks: Sequence[str]) -
         lines.append(
             _line((task, f"{ours:.3f}", other, f"{known[other]:.3f}", f"{ours - known[other]:+.3f}", published))
         )
-    return "\n".join([f"`{OURS}` is first on {first} of the {measured} tasks where it is measured, among the rows that are there.", "", *lines])
+    said = f"`{OURS}` is first on {first} of the {measured} tasks where it is measured, among the rows that are there."
+    return "\n".join([said, "", *lines])
 
 
 def _task_part(task: str, rows: Sequence[Row], wanted: Wanted, seeds: Sequence[int]) -> str:
