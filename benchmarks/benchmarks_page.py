@@ -9,7 +9,7 @@ from promptbreeder.evidence.intervals import wilson
 Row = Mapping[str, Any]
 Wanted = Mapping[str, bool]
 """Methods by name, and whether the seed matters to them."""
-SETTING = ("model", "writer", "budget", "split", "engine_version")
+SETTING = ("model", "writer", "budget", "split")
 OURS = "auto"
 """The product's default, which is set against the best of the others."""
 PUBLISHED = {"subj": 0.756, "agnews": 0.738, "trec": 0.640, "sst2": 0.951}
@@ -44,21 +44,28 @@ def page(rows: Sequence[Row], wanted: Wanted, seeds: Sequence[int], tasks: Seque
     settings = list(dict.fromkeys(tuple(row[name] for name in SETTING) for row in rows))
     parts = [_INTRODUCTION]
     for setting in settings:
-        of_it = [row for row in rows if tuple(row[name] for name in SETTING) == setting]
+        of_it = _newest([row for row in rows if tuple(row[name] for name in SETTING) == setting])
         parts += _setting_part(setting, of_it, wanted, seeds, tasks)
     if not rows:
         parts.append("Nothing is measured yet.")
     return "\n\n".join(parts)
 
 
+def _newest(rows: Sequence[Row]) -> list[Row]:
+    """Leave out what an older search engine made; rows that none made have no version."""
+    newest = max((row["engine_version"] or 0 for row in rows), default=0)
+    return [row for row in rows if row["engine_version"] in (None, newest)]
+
+
 def _setting_part(
     setting: Sequence[Any], rows: Sequence[Row], wanted: Wanted, seeds: Sequence[int], tasks: Sequence[str]
 ) -> list[str]:
-    model, writer, budget, split, engine = setting
+    model, writer, budget, split = setting
+    engine = next((str(row["engine_version"]) for row in rows if row["engine_version"]), "none yet")
     every = list(dict.fromkeys((*(row["task"] for row in rows), *tasks)))
     commits = ", ".join(dict.fromkeys(str(row["commit"]) for row in rows))
     told = "the same" if writer == model else writer
-    about = f"Writer: {told}. Budget: {budget:,} tokens. Code: {commits} (engine {engine})."
+    about = f"Writer: {told}. Budget: {budget:,} tokens. Code: {commits}; search engine: {engine}."
     names = list(dict.fromkeys((*wanted, *(row["method"] for row in rows))))
     parts = [f"## {model}, {split} lines", about]
     if split != "test":

@@ -31,7 +31,7 @@ from promptbreeder_server.compose import catalog_of
 from promptbreeder_server.settings import Settings
 
 KEY = ("task", "method", "seed", "split", "budget", "model", "writer", "engine_version")
-"""What a row is about."""
+"""What a row is about; the search engine's version only where the search engine made it."""
 SHOWN = ("accuracy", "by_decoding", "development_accuracy", "tokens", "seconds", "does_not_apply", "failed")
 """What is printed of a new row."""
 
@@ -115,7 +115,8 @@ async def _measure(options: argparse.Namespace, executor: Model, writer: Model) 
     for seed, lab, name in product(options.seeds, labs, options.methods):
         lab.peers_python = options.peers_python
         about = (lab.task.name, name, seed if METHODS[name].has_seeds else None)
-        key = (*about, split, options.budget, executor.fingerprint, writer.fingerprint, ENGINE_VERSION)
+        version = ENGINE_VERSION if METHODS[name].is_ours else None
+        key = (*about, split, options.budget, executor.fingerprint, writer.fingerprint, version)
         if key in done:
             continue
         done.append(key)

@@ -24,6 +24,8 @@ class Entry:
     run: Method
     has_seeds: bool
     needs_labels: bool = False
+    is_ours: bool = False
+    """One of this project's strategies, whose rows another version of its search engine makes old."""
 
 
 async def _judged(lab: Laboratory, found: Found) -> Row:
@@ -94,7 +96,7 @@ BASELINES: dict[str, Entry] = {
     ),
     "best of n": Entry(partial(_searched, begin=baselines.best_of_n), has_seeds=True),
 }
-OURS = {name: Entry(partial(_strategy, name=name), has_seeds=True) for name in STRATEGIES}
+OURS = {name: Entry(partial(_strategy, name=name), has_seeds=True, is_ours=True) for name in STRATEGIES}
 THEIRS: dict[str, Entry] = {
     "TF-IDF + logistic regression": Entry(TFIDF.run, has_seeds=False, needs_labels=True),
     **{name: Entry(peer.run, has_seeds=True) for name, peer in PEERS.items()},

@@ -53,6 +53,15 @@ def test_losses_and_failures_are_shown() -> None:
     assert "GEPA (seed 2)" in said.partition("Not measured yet: ")[2]
 
 
+def test_an_older_engine_has_no_say() -> None:
+    """What another version of the search engine found is left out; what needed no engine stays."""
+    older = _row("auto", 1, 0.9, engine_version=1)
+    said = _page([older, _row("auto", 2, 0.7), _row("seed prompt", None, 0.2, engine_version=None)])
+    assert "| auto | 0.700 |" in said
+    assert "| seed prompt | 0.200 |" in said
+    assert "search engine: 2." in said
+
+
 def test_what_is_judged_on_development_lines_is_no_result() -> None:
     """It says so; and no page shows a line of the data, which demonstrations are."""
     said = _page([_row("auto", 1, 0.7, split="development")])
