@@ -5,6 +5,7 @@ from random import Random
 
 from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.base_profile import BaseProfile
+from promptbreeder.evolution.influence import Influence
 
 
 @dataclass(slots=True)
@@ -21,9 +22,11 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The task, the one source of randomness, the parameters, and the count of refused texts."""
+    """The task, the one source of randomness, the parameters, the count of refused texts, and what was learnt."""
 
     task: Task
     rng: Random
     profile: BaseProfile
     tally: Tally = field(default_factory=Tally)
+    influence: Influence = field(default_factory=Influence)
+    """Of the train examples as demonstrations."""

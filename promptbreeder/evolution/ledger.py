@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from promptbreeder.evolution.asking import Step, measure
 from promptbreeder.evolution.asks import Score, Unit
 from promptbreeder.evolution.effects import worth
+from promptbreeder.evolution.influence import Influence, influence
 from promptbreeder.prompt import Prompt
 
 
@@ -18,6 +19,7 @@ class Ledger:
     def __init__(self, blocks: int) -> None:
         self._blocks = blocks
         self._scores: dict[str, dict[int, Score]] = {}
+        self._prompts: dict[str, Prompt] = {}
         self._lost: list[str] = []
 
     def measure(self, prompts: Sequence[Prompt], blocks: Sequence[int]) -> Step[None]:
@@ -26,9 +28,8 @@ class Ledger:
             lacking = {prompt.content_hash: prompt for prompt in prompts if block not in self.known(prompt)}
             if lacking:
                 scores = yield from measure(tuple(lacking.values()), block)
-                for content_hash, score in zip(lacking, scores, strict=True):
-                    if score.complete:
-                        self._scores.setdefault(content_hash, {})[block] = score
+                for prompt, score in zip(lacking.values(), scores, strict=True):
+                    self._note(prompt, block, score)
 
     def race(self, prompts: Sequence[Prompt], most: int | None = None) -> Step[None]:
         """Measure `prompts`, one after the other, each on the next `most` blocks that it lacks (default: on all).
@@ -40,9 +41,8 @@ class Ledger:
                 if not self.may_win(prompt):
                     break
                 (score,) = yield from measure((prompt,), block, race=True)
-                if score.complete:
-                    self._scores.setdefault(prompt.content_hash, {})[block] = score
-                else:
+                self._note(prompt, block, score)
+                if not score.complete:
                     self._lost.append(prompt.content_hash)
 
     def may_win(self, prompt: Prompt) -> bool:
@@ -83,6 +83,15 @@ class Ledger:
     def estimates(self) -> dict[str, float]:
         """Return each prompt's fitness relative to the mean, as far as it can be told; see `effects.worth`."""
         return worth(self._scores)
+
+    def influence(self) -> Influence:
+        """Return what the train examples have done so far to the prompts that show them."""
+        return influence([(self._prompts[content_hash], value) for content_hash, value in self.estimates().items()])
+
+    def _note(self, prompt: Prompt, block: int, score: Score) -> None:
+        if score.complete:
+            self._prompts[prompt.content_hash] = prompt
+            self._scores.setdefault(prompt.content_hash, {})[block] = score
 
 
 def _mean(values: Sequence[float], weights: Sequence[int]) -> float:

