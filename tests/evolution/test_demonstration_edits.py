@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.operators.demonstrations import (
     added,
+    draw,
     dropped,
     few_shot,
     permuted,
@@ -33,6 +34,18 @@ def test_each_edit_of_the_list_changes_what_it_says(task: Task, size: int, seed:
     other = replaced(shots, task, rng)
     assert Counter(shot.output for shot in other) == Counter(shot.output for shot in shots)
     assert len([shot for shot in other if shot not in shots]) == 1
+
+
+def test_what_is_liked_comes_and_what_is_not_goes(task: Task) -> None:
+    """Of each answer; a demonstration that is no train example counts for nothing either way."""
+    liking = {shot.input: float(number) for number, shot in enumerate(usable(task))}
+    best = usable(task)[-3:]
+    assert Counter(draw(task, 3, Random(1), liking=liking)) == Counter(best)
+    foreign = best[0].model_copy(update={"input": "Somebody's own example"})
+    shots = (*usable(task)[9:12], foreign)
+    assert foreign not in dropped(shots, Random(1), liking)
+    other = replaced(usable(task)[9:12], task, Random(1), liking=liking)
+    assert Counter(other) == Counter([*usable(task)[10:12], best[0]])
 
 
 def test_replacing_without_another_example_keeps_the_list(task: Task) -> None:

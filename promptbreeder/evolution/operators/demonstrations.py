@@ -25,18 +25,7 @@ def edit_demonstrations(unit: Unit, population: Population, context: Context) ->
     del population
     task, rng, shots = context.task, context.rng, unit.prompt.demonstrations
     liking = context.influence.sampled((shot.input for shot in usable(task)), rng)
-    fresh = draw(task, 1, rng, shown=shots)
-    moves = ["draw"] if usable(task) else []
-    if fresh and len(shots) < context.profile.context_size:
-        moves += ["add", "add"]
-    if fresh and shots:
-        moves += ["replace", "replace"]
-    if shots:
-        moves += ["drop"]
-    if len(shots) > 1:
-        moves += ["permute"]
-    if usable(task) and len(shots) > 1:
-        moves += ["redraw", "redraw"]
+    moves = _moves(shots, context)
     if not moves:
         return unit
     move = rng.choice(moves)
@@ -50,6 +39,23 @@ def edit_demonstrations(unit: Unit, population: Population, context: Context) ->
         for _ in range(1 + len(shots) // _TURNED_OVER):
             shots = _changed(move, shots, context, liking)
     return child_of(unit, "demonstrations", unit.prompt.but(demonstrations=shots))
+
+
+def _moves(shots: Sequence[Demonstration], context: Context) -> list[str]:
+    """Return what can be done to a list, each as often as it is to be tried."""
+    fresh = draw(context.task, 1, context.rng, shown=shots)
+    moves = ["draw"] if usable(context.task) else []
+    if fresh and len(shots) < context.profile.context_size:
+        moves += ["add", "add"]
+    if fresh and shots:
+        moves += ["replace", "replace"]
+    if shots:
+        moves += ["drop"]
+    if len(shots) > 1:
+        moves += ["permute"]
+    if usable(context.task) and len(shots) > 1:
+        moves += ["redraw", "redraw"]
+    return moves
 
 
 def _changed(
