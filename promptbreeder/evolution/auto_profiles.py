@@ -12,7 +12,7 @@ from promptbreeder.evolution.base_profile import SMALL_EXECUTOR, SMALL_WRITER, B
 from promptbreeder.evolution.credit import Record
 
 WRITERLESS: Mapping[str, Record] = {
-    "demonstrations": Record(7, 8),
+    "demonstrations": Record(4, 8),
     "decoding": Record(2, 8),
     "layout": Record(3, 8),
     "phrases": Record(2, 8),
@@ -61,7 +61,7 @@ AUTO_PROFILES: dict[str, AutoProfile] = {
         population=20,
         survivors=6,
         children=4,
-        writerless=4,
+        writerless=2,
         generations=30,
         redescriptions=4,
         context_size=48,

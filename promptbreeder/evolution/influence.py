@@ -17,8 +17,6 @@ from promptbreeder.prompt import Prompt
 _DOUBT = 3.0
 """Ridge, in lists of `_USUAL` examples: an example shown in three such lists is believed half of what they say."""
 _USUAL = 8
-_BOLDNESS = 0.3
-"""Of the standard error: a run measures a hundred lists, and not the thousands that would repay more exploring."""
 _SWEEPS = 20
 
 
@@ -42,10 +40,10 @@ class Influence:
     def sampled(self, inputs: Iterable[str], rng: Random) -> dict[str, float]:
         """Return for each input an influence that it might have: the best of these are tried next.
 
-        Thompson sampling, drawn in to `_BOLDNESS` of the error. Where nothing is known the order is random.
+        Thompson sampling; where nothing is known the order is random.
         """
         estimates = {each: self.known.get(each, self.other) for each in inputs}
-        return {each: rng.gauss(estimate.mean, _BOLDNESS * estimate.error) for each, estimate in estimates.items()}
+        return {each: rng.gauss(estimate.mean, estimate.error) for each, estimate in estimates.items()}
 
 
 def influence(worth: Sequence[tuple[Prompt, float]]) -> Influence:

@@ -18,10 +18,7 @@ _TURNED_OVER = 8
 
 
 def edit_demonstrations(unit: Unit, population: Population, context: Context) -> Unit:
-    """Add, drop, replace or permute demonstrations, or draw a new list, of the same length or of another.
-
-    Which come and which go is decided by their influence, as far as it is known.
-    """
+    """Add, drop, replace or permute demonstrations, or draw a new list; by their influence, as far as it is known."""
     del population
     task, rng, shots = context.task, context.rng, unit.prompt.demonstrations
     liking = context.influence.sampled((shot.input for shot in usable(task)), rng)
@@ -31,8 +28,6 @@ def edit_demonstrations(unit: Unit, population: Population, context: Context) ->
     move = rng.choice(moves)
     if move == "draw":
         shots = draw(task, rng.choice(list_sizes(task, context.profile.context_size)), rng, liking=liking)
-    elif move == "redraw":
-        shots = draw(task, len(shots), rng, liking=liking)
     elif move == "permute":
         shots = permuted(shots, rng)
     else:
@@ -44,7 +39,7 @@ def edit_demonstrations(unit: Unit, population: Population, context: Context) ->
 def _moves(shots: Sequence[Demonstration], context: Context) -> list[str]:
     """Return what can be done to a list, each as often as it is to be tried."""
     fresh = draw(context.task, 1, context.rng, shown=shots)
-    moves = ["draw"] if usable(context.task) else []
+    moves = ["draw", "draw"] if usable(context.task) else []
     if fresh and len(shots) < context.profile.context_size:
         moves += ["add", "add"]
     if fresh and shots:
@@ -53,8 +48,6 @@ def _moves(shots: Sequence[Demonstration], context: Context) -> list[str]:
         moves += ["drop"]
     if len(shots) > 1:
         moves += ["permute"]
-    if usable(context.task) and len(shots) > 1:
-        moves += ["redraw", "redraw"]
     return moves
 
 
