@@ -42,7 +42,9 @@ def auto(task: Task, rng: Random, profile: AutoProfile) -> Strategy:
     for number in range(1, profile.generations + 1):
         units = with_elites(joined(units, (yield from arrivals()), guest, ledger), ledger)
         parents = [_parent(units, ledger, rng) for _ in range(profile.children)]
-        context = replace(context, influence=ledger.influence())
+        if task.labels:
+            # Of free text a block tells only right or wrong: too little to tell some sixty examples apart.
+            context = replace(context, influence=ledger.influence())
         operators = [*WRITERLESS] if number <= profile.writerless else [*WRITERLESS, *WRITTEN]
         children = yield from together(
             [mutated(credit.draw(operators, rng), parent, units, context) for parent in parents]
