@@ -1,8 +1,7 @@
 """Influence: which train examples make good demonstrations, from the lists that were measured.
 
 After Chang and Jia, "Data Curation Alone Can Stabilize In-context Learning" (arXiv 2212.10378): what prompts are worth
-is fitted by which examples they show, one coefficient an example. Which examples are shown decides more about a small
-model than how the instruction is put, and a run measures many lists anyway.
+is fitted by which examples they show, one coefficient an example. A run measures many lists anyway.
 """
 
 import math
@@ -17,7 +16,9 @@ from promptbreeder.prompt import Prompt
 _DOUBT = 3.0
 """Ridge, in lists of `_USUAL` examples: an example shown in three such lists is believed half of what they say."""
 _USUAL = 8
+"""Examples in a list, for the sake of `_DOUBT` alone: lists of any length are learnt from."""
 _SWEEPS = 20
+"""Enough for coordinate descent to settle what a ranking needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,9 @@
 It starts where a tiny model gains most: demonstrations, decoding and format, varied around the given prompts and a few
 re-descriptions of the task, as PromptBreeder does. Then the units that a binary tournament prefers are changed, in the
 first generations by edits without a writer, after that by all operators; which one is drawn is decided by how often its
-children beat their parents (see `credit`). Children and parents are compared on one block, and the fittest of all live
-on.
+children beat their parents (see `credit`). Where there are labels, which demonstrations come and go is decided by what
+all lists measured so far tell of the examples (see `influence`). Children and parents are compared on one block, and
+the fittest of all live on.
 
 What this file does not do: choose the winner (see `measuring`).
 """
