@@ -48,11 +48,10 @@ _RIGHT, _WRONG = "right", "wrong"
 class Replayed:
     """Answers like `promptbreeder.evaluation.evaluator.Evaluator`, from a matrix, and charges the same calls."""
 
-    def __init__(self, matrix: Matrix, calibration: tuple[str, ...]) -> None:
-        """Calibrated prompts are calibrated on the inputs of `calibration`, as in a run."""
+    def __init__(self, matrix: Matrix) -> None:
+        """Answer with what is in `matrix`."""
         rows = zip(matrix.prompts, matrix.correct, matrix.likelihood, strict=True)
         self._rows = {prompt.content_hash: (correct, likely) for prompt, correct, likely in rows}
-        self._calibration = calibration
 
     async def answer(
         self, prompt: Prompt, inputs: Sequence[str], meter: Meter, *, prior: Sequence[float] | None = None
@@ -60,12 +59,11 @@ class Replayed:
         """Return whether the model was right, and how likely that was; inputs are numbers of columns."""
         del prior
         correct, likely = self._rows[prompt.content_hash]
-        for block in (tuple(inputs), *([self._calibration] if prompt.decoding is Decoding.CALIBRATED else [])):
-            # Constrained and calibrated decoding of one text share the label probabilities.
-            asked = prompt if prompt.decoding is Decoding.FREE else prompt.but(decoding=Decoding.CONSTRAINED)
-            key = f"{asked.content_hash} {block}"
-            if key not in meter.seen:
-                meter.charge(Usage(calls=len(block)), key)
+        # Constrained and calibrated decoding of one text share the label probabilities.
+        asked = prompt if prompt.decoding is Decoding.FREE else prompt.but(decoding=Decoding.CONSTRAINED)
+        key = f"{asked.content_hash} {tuple(inputs)}"
+        if key not in meter.seen:
+            meter.charge(Usage(calls=len(inputs)), key)
         return tuple(_answer(correct[item], likely[item]) for item in map(int, inputs))
 
     @staticmethod
@@ -178,10 +176,9 @@ async def replayed(matrix: Matrix, name: str, seed: int) -> Replay:
 
     def answering() -> tuple[Answering, Ledger, Meter]:
         ledger, meter = Ledger(plan, len(blocks)), Meter()
-        stand_in = Replayed(matrix, tuple(example.input for example in blocks[0]))
         material = Material(train=(), search=blocks, gate=())
         made = Answering(
-            evaluator=cast("Evaluator", stand_in),
+            evaluator=cast("Evaluator", Replayed(matrix)),
             writer=cast("Any", None),  # nothing is written in a first generation of given prompts
             metric=lambda reply, expected: Verdict(float(reply == expected), parsed=True, answer=reply),
             material=material,

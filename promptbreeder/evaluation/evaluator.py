@@ -49,14 +49,14 @@ class Evaluator:
     ) -> None:
         """Set up.
 
-        `calibration` are blocks of inputs on which the model shows its liking for labels: the first of them for a
-        candidate that is being measured, all of them for one that is kept. Where they are blocks that are measured
-        anyway, calibration costs nothing. `known` are right answers, which tell how frequent each label is.
+        `calibration` are blocks of inputs on which the model shows its liking for labels. A candidate is calibrated on
+        the very block that it is measured on, which costs nothing, one that is kept on all of them. `known` are right
+        answers, which tell how frequent each label is.
         """
         self._model = model
         self._labels = labels
         self._max_answer_tokens = max_answer_tokens
-        self._calibration = tuple(calibration)
+        self._calibration = tuple(tuple(block) for block in calibration)
         self._frequencies = frequencies(labels, known)
 
     async def answer(
@@ -64,7 +64,8 @@ class Evaluator:
     ) -> tuple[Answer, ...]:
         """Answer one block of inputs.
 
-        `prior` is a version's stored calibration; without it a calibrated prompt is calibrated on one block.
+        `prior` is a version's stored calibration. Without it a calibrated prompt is calibrated on these inputs where
+        they are a calibration block, and else on the first of these blocks.
 
         Raises:
             OverBudget: before anything that might not fit the budget is sent.
@@ -73,7 +74,7 @@ class Evaluator:
         """
         if prompt.second_instruction:
             return await self._answer_in_two_steps(prompt, inputs, meter, prior)
-        return await self._final(prompt, [prompt.render(text) for text in inputs], meter, prior)
+        return await self._final(prompt, inputs, [prompt.render(text) for text in inputs], meter, prior)
 
     def expected_tokens(self, prompt: Prompt, inputs: Sequence[str]) -> int:
         """Return about how many tokens answering one block of inputs takes, nothing of it cached."""
@@ -107,7 +108,7 @@ class Evaluator:
         sampling = Sampling(max_tokens=MAX_WORKING_TOKENS)
         workings = await self._generate([prompt.render(text) for text in inputs], sampling, meter)
         asked = [prompt.render_second(text, made.text) for text, made in zip(inputs, workings, strict=True)]
-        answers = await self._final(prompt, asked, meter, prior)
+        answers = await self._final(prompt, inputs, asked, meter, prior)
         return tuple(
             Answer(
                 text=answer.text,
@@ -124,7 +125,12 @@ class Evaluator:
         )
 
     async def _final(
-        self, prompt: Prompt, rendered: Sequence[tuple[Message, ...]], meter: Meter, prior: Sequence[float] | None
+        self,
+        prompt: Prompt,
+        inputs: Sequence[str],
+        rendered: Sequence[tuple[Message, ...]],
+        meter: Meter,
+        prior: Sequence[float] | None,
     ) -> tuple[Answer, ...]:
         if prompt.decoding is Decoding.FREE:
             return await self._generate(rendered, Sampling(max_tokens=self._max_answer_tokens), meter)
@@ -136,7 +142,8 @@ class Evaluator:
         if prompt.decoding is Decoding.CONSTRAINED:
             prior = (0.0,) * len(self._labels)
         elif prior is None:
-            prior = await self._prior(prompt, self._calibration[:1], meter)
+            own = [tuple(inputs)] if tuple(inputs) in self._calibration else self._calibration[:1]
+            prior = await self._prior(prompt, own, meter)
         block = await self._model.choose([Choose(messages, self._labels) for messages in rendered], meter)
         return tuple(self._chosen(choice, prior, block.prefix_tokens) for choice in block.answers)
 

@@ -47,12 +47,10 @@ def first_look(units: Population, survivors: int, context: Context, ledger: Ledg
     if context.profile.batch_blocks is None:
         yield from ledger.measure([unit.prompt for unit in units], range(blocks))
         return tuple(ledger.noted(unit) for unit in units)
-    # In order: the first block is the one on which calibrated prompts are calibrated, so it costs them nothing extra.
-    order = range(blocks)
     kept = units
-    for place in range(min(3, blocks)):
-        yield from ledger.measure([unit.prompt for unit in kept], order[place : place + 1])
-        if place == 0:
+    for block in range(min(3, blocks)):
+        yield from ledger.measure([unit.prompt for unit in kept], (block,))
+        if block == 0:
             # Those that do not survive the first look are gone for good.
             units = ranked(units, ledger)[:survivors]
         kept = ranked(kept, ledger)[: max(1, len(kept) // 3)]

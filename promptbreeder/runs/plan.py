@@ -20,7 +20,7 @@ from promptbreeder.evolution.strategies.mipro import installed_optuna
 from promptbreeder.prompt import Prompt
 from promptbreeder.skill import Skill
 
-ENGINE_VERSION: Final = 5
+ENGINE_VERSION: Final = 6
 """Bumped when strategy, race or runner code changes its asks or answers."""
 PYTHON: Final = f"{sys.version_info.major}.{sys.version_info.minor}"
 """`random.Random` promises the same numbers for the same seed only within a minor version."""

@@ -67,6 +67,8 @@ def test_a_half_year_in_short(benchmark: Load, tmp_path: Path, capsys: pytest.Ca
     """A new kind of tickets and a new model, each seen, answered and promoted by evidence; accuracy is held."""
     story = benchmark("half_year")
     story.NEW_KIND_WEEK, story.NEW_MODEL_WEEK = 2, 6
+    # One of a ticket's two words is left: whatever prompt was found, it falls by more than chance.
+    story.WORDS_READ = 3
     anyio.run(partial(story.half_year, 8, tmp_path, as_json=True))
     *weeks, whole = map(json.loads, capsys.readouterr().out.splitlines())
     assert [week["week"] for week in weeks] == list(range(1, 9))

@@ -73,6 +73,15 @@ async def test_calibrated_decoding_makes_labels_as_frequent_as_they_are(evaluato
     assert [request.messages[-1].content for request in model.requests] == ["c1", "d2", "u", "d"]
 
 
+async def test_a_calibration_block_is_calibrated_on_itself(evaluator: Callable[..., Evaluator]) -> None:
+    """Each of its items is asked once, whichever of the blocks it is, and no item of another block at all."""
+    model, meter = Biased(), Meter()
+    answers = await evaluator(model).answer(Prompt(instruction="?", decoding="calibrated"), ["c3", "d4"], meter)
+    assert [answer.text for answer in answers] == ["up", "down"]
+    assert {request.messages[-1].content for request in model.requests} == {"c3", "d4"}
+    assert (meter.used.calls, meter.used.cache_hits) == (2, 0)
+
+
 async def test_the_likelihood_of_the_expected_label_comes_with_the_choice(evaluator: Callable[..., Evaluator]) -> None:
     """Among all labels, without the bias where the prompt takes it out; no further call, and none for free answers."""
     model, meter = Biased(), Meter()

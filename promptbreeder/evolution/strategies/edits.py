@@ -155,10 +155,10 @@ def _units(variants: Sequence[Variant], search: _Search) -> list[Unit]:
 
 
 def _race(search: _Search, units: Sequence[Unit]) -> Step[None]:
-    """Measure `units` block by block, the better half going on; the last one is completed if it leads the beam."""
+    """Measure `units` block by block, the best third going on; the last one is completed if it leads the beam."""
     running = tuple(units)
     rest = search.rng.sample(range(1, search.task.blocks), max(0, search.task.blocks - 1))
-    # The first block is the one on which calibrated prompts are calibrated, so it costs them nothing extra.
+    # All begin on the first block: ablations know it already, and candidates of all rounds can be compared there.
     for block in (0, *rest)[: search.task.blocks]:
         if not running:
             return
