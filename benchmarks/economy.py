@@ -118,7 +118,7 @@ def main() -> None:
         "prompts": len(matrix.prompts),
         "items": len(matrix.correct[0]),
         "goal": {"calls_ratio": round(GOAL_CALLS, 3), "same_or_not_worse": GOAL_SAME},
-        "likelihood": likelihood_agreement(matrix),
+        "likelihood": likelihood_agreement(matrix, options.seeds),
         "races": {name: anyio.run(race_report, matrix, name, options.seeds) for name in RACES},
     }
     print(json.dumps(report, indent=2))
@@ -230,8 +230,12 @@ def is_worse(matrix: Matrix, chosen: int, best: int) -> bool:
     return lost > won and mcnemar(won, lost) < SIGNIFICANT
 
 
-def likelihood_agreement(matrix: Matrix) -> dict[str, float]:
-    """Return how far likelihood ranks the prompts that have one as accuracy does, and what picking by it would cost."""
+def likelihood_agreement(matrix: Matrix, seeds: int) -> dict[str, float]:
+    """Return how far likelihood ranks the prompts that have one as accuracy does, and what picking by it would cost.
+
+    `..._after_one_block`: how far either, on one block of items, ranks these prompts as accuracy on all other items
+    does; the mean over so many draws of the block.
+    """
     known = [[value for value in row if value is not None] for row in matrix.likelihood]
     rows = [row for row, values in enumerate(known) if values]
     if not rows:
@@ -239,12 +243,24 @@ def likelihood_agreement(matrix: Matrix) -> dict[str, float]:
     likelihood = [statistics.fmean(known[row]) for row in rows]
     accuracy = [_accuracy(matrix, row) for row in rows]
     best = likelihood.index(max(likelihood))
+    early: dict[str, list[float]] = {"likelihood": [], "accuracy": []}
+    for seed in range(seeds):
+        items = range(len(matrix.correct[0]))
+        first = Random(seed).sample(items, BLOCK_SIZE)
+        later = [_mean_over(matrix.correct[row], [item for item in items if item not in first]) for row in rows]
+        for name, kept in (("likelihood", known), ("accuracy", matrix.correct)):
+            early[name].append(rank_correlation([_mean_over(kept[row], first) for row in rows], later))
     return {
         "prompts": len(rows),
         "rank_correlation": round(rank_correlation(likelihood, accuracy), 3),
         "accuracy_of_likeliest": round(accuracy[best], 4),
         "best_accuracy": round(max(accuracy), 4),
+        **{f"{name}_after_one_block": round(statistics.fmean(found), 3) for name, found in early.items()},
     }
+
+
+def _mean_over(values: Sequence[float], items: Sequence[int]) -> float:
+    return statistics.fmean(values[item] for item in items)
 
 
 def _accuracy(matrix: Matrix, row: int) -> float:

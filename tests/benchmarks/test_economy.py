@@ -67,10 +67,20 @@ def test_a_race_finds_what_is_far_better_for_fewer_calls(replay: Replay) -> None
 
 
 def test_two_ways_of_decoding_one_text_share_their_calls(replay: Replay) -> None:
-    """As in a run: label probabilities are computed once, and calibration on the first block costs nothing more."""
+    """As in a run: label probabilities are computed once, and calibration costs nothing more."""
     twins = [("constrained", "Choose."), ("calibrated", "Choose."), ("free", "Choose.")]
     report = replay(twins, [_row(0.5, n) for n in range(3)], seeds=2)
     assert [report["races"][name]["full_calls"] for name in RACES] == [2 * ITEMS] * 2
+
+
+def test_what_one_block_tells_is_judged_by_all_other_items(replay: Replay) -> None:
+    """What differs on all items is ranked by any block; of prompts equally good, the luckier on a block has less left."""
+    prompts = [("constrained", f"Prompt number {n}.") for n in range(6)]
+    clear = replay(prompts, [_row(0.02 + 0.19 * n, n) for n in range(6)], seeds=20)["likelihood"]
+    # Of likelihood the fixture tells what it tells of right and wrong.
+    assert clear["likelihood_after_one_block"] == clear["accuracy_after_one_block"] > 0.8
+    split = [[float(item % 2 == n % 2) for item in range(ITEMS)] for n in range(6)]
+    assert replay(prompts, split, seeds=20)["likelihood"]["accuracy_after_one_block"] < 0
 
 
 def test_where_all_prompts_are_alike_the_incumbent_stays(replay: Replay) -> None:
