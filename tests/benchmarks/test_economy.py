@@ -74,7 +74,7 @@ def test_two_ways_of_decoding_one_text_share_their_calls(replay: Replay) -> None
 
 
 def test_what_one_block_tells_is_judged_by_all_other_items(replay: Replay) -> None:
-    """What differs on all items is ranked by any block; of prompts equally good, the luckier on a block has less left."""
+    """What differs on all items is ranked by any block; of equals, the luckier has less left."""
     prompts = [("constrained", f"Prompt number {n}.") for n in range(6)]
     clear = replay(prompts, [_row(0.02 + 0.19 * n, n) for n in range(6)], seeds=20)["likelihood"]
     # Of likelihood the fixture tells what it tells of right and wrong.
