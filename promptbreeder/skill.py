@@ -128,8 +128,13 @@ class Settings(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _expand_preset(cls, data: object) -> object:
-        if isinstance(data, dict) and isinstance(name := data.get("weights"), str):
+    def _known_and_expanded(cls, data: object) -> object:
+        if not isinstance(data, dict):
+            return data
+        if strange := [scrub(str(name))[:64] for name in data if name not in cls.model_fields]:
+            message = f"unknown: {', '.join(strange[:5])}; there are {', '.join(cls.model_fields)}"
+            raise ValueError(message)
+        if isinstance(name := data.get("weights"), str):
             if name not in PRESETS:
                 message = (
                     f"unknown weights preset {scrub(name)[:64]!r}; take one of {', '.join(PRESETS)} or give the three "

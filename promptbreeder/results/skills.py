@@ -23,6 +23,7 @@ class SkillReport(Result):
     skill: str
     outcome: Literal["created", "extended", "unchanged"]
     model: str
+    metric: str
     version: int
     """The version that holds the prompt given (an existing one when nothing changed); without one, production's."""
     variant: int | None = None
@@ -36,6 +37,8 @@ class SkillReport(Result):
     contradictions: int = 0
     """Of the duplicates: those with another answer than the stored, which was kept."""
     examples: SplitCounts
+    examples_missing: int
+    """About how many more examples it takes to evolve; 0 where there are enough, or it is not evolved at all."""
     warnings: tuple[str, ...] = ()
     next_step: str
 
@@ -48,6 +51,7 @@ class SkillReport(Result):
                 f"{', '.join(self.uris)}"
             ),
             f"Examples: {self.added} added, {self.duplicates} duplicates{against}; now {self.examples}.",
+            f"Metric: {self.metric}.",
             *(f"Warning: {warning}" for warning in self.warnings),
             self.next_step,
         ]

@@ -15,6 +15,7 @@ from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evolution import asks
 from promptbreeder.evolution.asks import Strategy, Unit
 from promptbreeder.evolution.credit import Record, credited
+from promptbreeder.prompt import Prompt
 from promptbreeder.runs.answering import Answering
 from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Probe, Stored, ask_hash
 from promptbreeder.runs.ledger import BlockResult, Ledger
@@ -82,13 +83,10 @@ class Driver:
         self._meter.token_limit = before_gate - int(FINAL_SHARE * self._plan.token_limit)
         await self._look_at_lessons()
         ended_by = await self._search(strategy)
-        self._meter.token_limit = before_gate
-        self._exhausted = False
-        # One at a time and best first, so that a budget that is nearly spent still yields complete measurements.
-        for prompt in self._ledger.finalists(FINALISTS):
-            if self._exhausted:
-                break
-            await self._step(asks.Measure(prompts=(prompt,), blocks=self._ledger.all_blocks, race=True))
+        await self._complete(self._ledger.finalists(FINALISTS), before_gate)
+        if not self._ledger.has_challenger():
+            # A gate without a challenger is idle: what is kept for it may bring one.
+            await self._complete(self._ledger.finalists(1), self._plan.token_limit)
         self._meter.token_limit = self._plan.token_limit
         gated = None
         found = self._ledger.winner()
@@ -96,6 +94,15 @@ class Driver:
             answer = await self._step(Gate(incumbent=self._plan.seeds[0], challenger=found[0]))
             gated = answer if isinstance(answer, Gated) else None
         return self._outcome(ended_by, gated)
+
+    async def _complete(self, finalists: tuple[Prompt, ...], token_limit: int) -> None:
+        """Measure finalists on all blocks, one at a time and best first, so that a scant budget completes some."""
+        self._meter.token_limit = token_limit
+        self._exhausted = False
+        for prompt in finalists:
+            if self._exhausted:
+                break
+            await self._step(asks.Measure(prompts=(prompt,), blocks=self._ledger.all_blocks, race=True))
 
     def _gate_reserve(self) -> int:
         """Return the tokens that measuring two prompts on the gate split will take, judged by the baseline's cost."""
@@ -245,7 +252,8 @@ class Driver:
         winner, score = self._ledger.winner() or (None, None)
         baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
         leads = tuple(self._ledger.lead(lesson.prompt, self._plan.seeds[0]) for lesson in self._plan.lessons)
-        return Outcome(ended_by, winner, score, baseline, gated, leads)
+        undecided = not self._ledger.has_challenger() and bool(self._ledger.finalists(1))
+        return Outcome(ended_by, winner, score, baseline, gated, undecided, leads)
 
 
 def _strategic(answer: AnyAnswer) -> asks.Answer:

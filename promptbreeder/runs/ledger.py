@@ -142,6 +142,10 @@ class Ledger:
         open_ = (prompt for prompt in prompts if not self.full_score(prompt).complete and not self.has_lost(prompt))
         return tuple(islice(open_, count))
 
+    def has_challenger(self) -> bool:
+        """Tell whether any candidate but the incumbent is measured in full."""
+        return any(prompt != self._plan.seeds[0] for prompt, _ in self._complete())
+
     def agreement(self) -> float | None:
         """Return how far likelihood ranks this skill's prompts as accuracy does; see `effects.agreement`."""
         return agreement(self._by_block())

@@ -24,6 +24,8 @@ class Outcome:
     baseline: Score | None
     gated: Gated | None
     """None where the incumbent itself won, or the gate was not reached."""
+    undecided: bool = False
+    """Whether candidates were left that may be better, and not one was measured in full."""
     leads: tuple[float | None, ...] = ()
     """Accuracy of each of the plan's lessons minus the incumbent's, on the search items that both were measured on."""
 

@@ -39,4 +39,4 @@ def get(db: Tables, call_id: str) -> Call:
     """
     for row in db.query("SELECT * FROM calls WHERE call_id = ?", [call_id]):
         return Call(**row)
-    raise NotFound(f"no call {call_id[:40]!r}; run_skill answers and gives the call's id")
+    raise NotFound(f"no call {call_id[:40]!r}; run_skill answers and gives an id, as does `promptbreeder-mcp run`")

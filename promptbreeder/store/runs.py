@@ -92,7 +92,7 @@ def get(db: Tables, run_id: str) -> Run:
     """
     for row in db.query("SELECT * FROM runs WHERE run_id = ?", [run_id]):
         return _run(row)
-    raise NotFound(f"no run {run_id[:40]!r}; get_fitness lists the skills and the run that each has going on")
+    raise NotFound(f"no run {run_id[:40]!r}; get_fitness or `promptbreeder-mcp skills` lists each skill's run")
 
 
 def live(db: Tables, skill: str) -> Run | None:

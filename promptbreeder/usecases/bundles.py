@@ -21,7 +21,7 @@ from promptbreeder.store import events, examples, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.suspicion import flags_of
 from promptbreeder.text import normalise
-from promptbreeder.usecases.defining import check_examples, split_counts
+from promptbreeder.usecases.defining import check_examples, examples_missing, split_counts
 from promptbreeder.usecases.measuring import stored_gate_accuracy
 from promptbreeder.usecases.workbench import Workbench, iso
 
@@ -130,21 +130,24 @@ async def import_bundle(bench: Workbench, data: Mapping[str, Any], actor: Actor)
             after=bundle.production,
             data={**counted, "bundle": bundle.hash},
         )
+        counts = split_counts(db, skill.name)
         return SkillReport(
             skill=skill.name,
             outcome="created",
             model=skill.model,
+            metric=skill.metric,
             version=bundle.production,
             production=bundle.production,
             uris=(f"prompt://{skill.name}/versions/{bundle.production}",),
             added=added.added,
             duplicates=added.duplicates,
             contradictions=len(added.contradictions),
-            examples=split_counts(db, skill.name),
+            examples=counts,
+            examples_missing=examples_missing(skill, counts),
             warnings=_warnings(moved, bundle.versions, prompts),
             next_step=(
-                f"Versions brought back: {len(prompts)}; {bundle.production} is in production. "
-                f"get_fitness('{skill.name}') measures what it is worth here."
+                f"Versions brought back: {len(prompts)}; {bundle.production} is in production. get_fitness("
+                f"'{skill.name}') or `promptbreeder-mcp fitness {skill.name}` measures what it is worth here."
             ),
         )
 

@@ -50,8 +50,8 @@ async def promote(
     if not force and (flagged or not judged.found.ready):
         raise NotPromotable(
             f"version {number} of '{name}' is not promoted. {_sentences(judged.found.sentence, flagged)} "
-            f"{'Show its text to the user first. ' if flagged else ''}force=true promotes it all the same; that is "
-            "recorded."
+            f"{'Show its text to the user first. ' if flagged else ''}force=true (`--force`) promotes it all the "
+            "same; that is recorded."
         )
     return await _promoted(bench, version, production, judged, reason=reason, actor=actor)
 

@@ -51,8 +51,8 @@ async def define_skill(
         known = skills.find(db, definition.name)
         if known is not None and must_be_new:
             raise Conflict(
-                f"there is a skill '{known.name}' already; take another name, or leave out the prompt to add examples "
-                "to it. Nothing was stored."
+                f"there is a skill '{known.name}' already; take another name. `promptbreeder-mcp import` adds rows "
+                "of examples to it, and the prompt of a skill file of that name as a version. Nothing was stored."
             )
         _check_source(db, definition)
         return _stored(db, known, _skill_of(definition, known, model), given)
@@ -120,6 +120,7 @@ def _stored(db: Tables, known: Skill | None, skill: Skill, given: _Given) -> Ski
         skill=skill.name,
         outcome="created" if known is None else "extended" if changes else "unchanged",
         model=skill.model,
+        metric=skill.metric,
         version=numbers[0],
         variant=numbers[1] if len(numbers) > 1 else None,
         production=production,
@@ -128,6 +129,7 @@ def _stored(db: Tables, known: Skill | None, skill: Skill, given: _Given) -> Ski
         duplicates=added.duplicates,
         contradictions=len(added.contradictions),
         examples=counts,
+        examples_missing=examples_missing(skill, counts),
         warnings=(
             *warning.of_examples(skill, counts, added),
             *warning.of_a_late_source(db, known, skill),
@@ -224,6 +226,12 @@ def check_examples(skill: Skill, given: Sequence[Example | examples.StoredExampl
             )
 
 
+def examples_missing(skill: Skill, counts: SplitCounts) -> int:
+    """Return about how many more examples it takes to evolve a skill; 0 for one that is judged by votes alone."""
+    missing = 0 if skill.metric == "preference" else max(0, MIN_SEARCH_EXAMPLES - counts.search)
+    return -(-missing * 10 // 3)
+
+
 def _next_step(skill: Skill, counts: SplitCounts, numbers: Sequence[int], production: int) -> str:
     other = next((number for number in reversed(numbers) if number != production), None)
     if other is not None:
@@ -233,9 +241,8 @@ def _next_step(skill: Skill, counts: SplitCounts, numbers: Sequence[int], produc
         )
     if skill.metric == "preference":
         return "Define a second prompt under the same name, then compare_prompts."
-    if counts.search < MIN_SEARCH_EXAMPLES:
-        missing = MIN_SEARCH_EXAMPLES - counts.search
-        return f"Add about {-(-missing * 10 // 3)} more examples; evolving needs {MIN_SEARCH_EXAMPLES} search examples."
+    if missing := examples_missing(skill, counts):
+        return f"Add about {missing} more examples; evolving needs {MIN_SEARCH_EXAMPLES} search examples."
     return f"evolve_prompt(skill='{skill.name}')"
 
 

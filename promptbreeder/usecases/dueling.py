@@ -139,8 +139,8 @@ def _pair(db: Tables, skill: Skill, a: int | None, b: int | None, now: float) ->
         raise InvalidInput(f"nothing to compare: version {first} is on both sides; name two different versions a and b")
     if second is None:
         raise InvalidInput(
-            f"'{name}' has nothing to compare version {first} with: no newer version that production has not beaten. "
-            "Evolve it, define a second prompt, or name two different versions a and b"
+            f"'{name}' has nothing to compare version {first} with: no newer version that was neither in production "
+            "nor lost to it. Evolve it, define a second prompt, or name two different versions a and b"
         )
     return versions.get(db, name, first), versions.get(db, name, second)
 

@@ -222,7 +222,8 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
         missing = MIN_SEARCH_EXAMPLES - len(search)
         raise InvalidInput(
             f"'{skill.name}' has {len(search)} search examples and evolving needs {MIN_SEARCH_EXAMPLES}: add about "
-            f"{-(-missing * 10 // 3)} more examples with define_skill (three in ten become search examples)"
+            f"{-(-missing * 10 // 3)} more examples with define_skill or `promptbreeder-mcp import` (three in ten "
+            "become search examples)"
         )
     model = await bench.model(skill.model)
     if not model.limits.choose:

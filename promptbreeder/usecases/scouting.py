@@ -42,7 +42,7 @@ async def check_headroom(bench: Workbench, name: str) -> Headroom:
     if len(items) < MIN_SEARCH_EXAMPLES:
         raise InvalidInput(
             f"'{name}' has {len(items)} search examples, and a headroom check needs {MIN_SEARCH_EXAMPLES}: add some "
-            "with define_skill (three in ten become search examples)"
+            "with define_skill or `promptbreeder-mcp import` (three in ten become search examples)"
         )
     model = await bench.model(skill.model)
     decodings = skill.decodings if model.limits.choose else (Decoding.FREE,)

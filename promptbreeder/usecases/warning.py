@@ -10,7 +10,8 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.suspicion import flags_of, told
 from promptbreeder.text import shortened
 
-FEW_EXAMPLES = 20
+FEW_EXAMPLES = 27
+"""Of so many, three in ten are about as many search examples as a run needs."""
 _SHOWN = 3
 
 
@@ -29,7 +30,9 @@ def of_examples(skill: Skill, counts: SplitCounts, added: examples.Added) -> tup
     if skill.metric == "preference":
         warnings.append("judged by votes alone: nothing can be measured, so it cannot be evolved")
     elif total < FEW_EXAMPLES:
-        warnings.append(f"{total} examples are too few: {FEW_EXAMPLES} are the least for any evidence, 100 are good")
+        warnings.append(
+            f"{total} examples are too few: evolving needs about {FEW_EXAMPLES}, evidence about 50, 100 are good"
+        )
     elif counts.gate < MIN_GATE_EXAMPLES:
         warnings.append(
             f"{counts.gate} gate examples: evidence will be insufficient below {MIN_GATE_EXAMPLES}; about "

@@ -38,8 +38,7 @@ def test_two_variants_are_versions_1_and_2_to_be_judged_by_votes(
     """Read as UTF-8 whatever the editor; their numbers, URIs and the next commands are said."""
     said = run("create", "greet", *variants).stdout
     assert "versions 1 and 2 (production: 1); prompt://greet/versions/1, prompt://greet/versions/2" in said
-    assert "compare_prompts(skill='greet', a=1, b=2)" in said
-    for command in ("vote greet --input", "fitness greet --version 2", "promote greet 2 --reason"):
+    for command in ("vote greet --b 2", "fitness greet --version 2", "promote greet 2 --reason"):
         assert f"promptbreeder-mcp {command}" in said
     exported = json.loads(run("export", "greet").stdout)
     assert exported["metric"] == "preference"

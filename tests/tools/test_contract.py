@@ -1,5 +1,6 @@
 """What an assistant is told of the tools before it calls one: static, complete, and short."""
 
+import inspect
 import json
 from collections.abc import Callable
 from typing import Any
@@ -100,6 +101,15 @@ async def test_the_listing_leaves_an_assistant_room_to_think(client: Client) -> 
     """Names, descriptions and input schemas stay under 3,000 tokens, at four bytes each."""
     told = [[tool.name, tool.description, tool.input_schema] for tool in (await listed(client)).values()]
     assert len(json.dumps(told).encode()) / 4 < MAX_LISTING_TOKENS
+
+
+async def test_nothing_is_sent_that_only_repeats_a_name_or_indents(client: Client) -> None:
+    """No generated titles in the schemas, no indentation in the descriptions; the tools' own titles stay."""
+    for name, tool in (await listed(client)).items():
+        schemas = json.dumps([tool.input_schema, tool.output_schema])
+        assert '"title"' not in schemas, name
+        assert tool.description == inspect.cleandoc(tool.description or ""), name
+        assert "  " not in (tool.description or ""), name
 
 
 async def test_no_tool_takes_or_names_an_address(client: Client) -> None:

@@ -81,6 +81,7 @@ async def test_an_unknown_skill_is_not_found_and_the_known_ones_are_named(
         ({"settings": {"weights": "cheap"}}, "unknown weights preset 'cheap'; take one of balanced, fast"),
         ({"settings": {"weights": {"accuracy": 1, "latency": 1, "preference": 0}}}, "add up to 2; make"),
         ({"settings": {"allowed_decoding": []}}, "allowed_decoding is empty"),
+        ({"settings": {"vote": 40}}, "settings: unknown: vote; there are weights, latency_limit_seconds"),
         ({"settings": {"latency_limit_seconds": 0}}, "latency_limit_seconds"),
         ({"surprise": 1}, "surprise: Extra inputs are not permitted"),
     ],
@@ -121,7 +122,7 @@ async def test_few_examples_are_taken_with_a_warning_and_the_missing_number(
 ) -> None:
     """A skill can be run and promoted by force from its first example on; what it cannot is said before it is tried."""
     report = await service.define_skill(ticket_skill(name="small", examples=tickets(6)), actor)
-    assert any("6 examples are too few: 20 are the least" in warning for warning in report.warnings)
+    assert any("6 examples are too few: evolving needs about 27" in warning for warning in report.warnings)
     assert "evolving needs 8 search examples" in report.next_step
     with pytest.raises(InvalidInput, match=r"evolving needs 8: add about \d+ more examples"):
         await service.evolve(EvolveRequest(skill="small"), actor)

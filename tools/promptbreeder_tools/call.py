@@ -1,6 +1,7 @@
 """What all tools share: who is calling, how results are said, how errors are told."""
 
 import functools
+import inspect
 import json
 import logging
 from collections.abc import Awaitable, Callable
@@ -112,6 +113,8 @@ def answering(tool: Callable[P, Awaitable[CallToolResult]]) -> Callable[P, Await
                 "an unexpected error; it is in the server's log (stderr). `promptbreeder-mcp doctor` checks the set-up."
             ) from error
 
+    # Without its indentation, which an assistant would be sent as well.
+    wrapped.__doc__ = inspect.getdoc(tool)
     return wrapped
 
 

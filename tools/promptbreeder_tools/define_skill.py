@@ -10,7 +10,7 @@ from typing_extensions import TypedDict
 from promptbreeder.requests import MAX_EXAMPLES_PER_CALL, SkillDefinition
 from promptbreeder.results import SkillReport
 from promptbreeder.service import Service
-from promptbreeder.skill import Metric
+from promptbreeder.skill import Metric, Settings
 from promptbreeder_tools.call import Ctx, SkillName, actor_of, answering, said, service_of
 
 
@@ -49,12 +49,15 @@ async def define_skill(
     ] = None,
     settings: Annotated[
         dict[str, Any] | None,
-        Field(description="weights (balanced|fast|taste|accurate), latency_limit_seconds, min_improvement, votes, ..."),
+        Field(
+            description=f"Replaces all, left out means default: {', '.join(Settings.model_fields)}; weights is "
+            "balanced, fast, taste or accurate"
+        ),
     ] = None,
 ) -> Annotated[CallToolResult, SkillReport]:
     """Create a skill (a small task that a local model does); with a known name, add examples and a new prompt version.
 
-    Examples are split by hash: train 30 %, search 30 %, gate 40 %. 100 or more are good, 20 the least.
+    Repeat version 1's prompt to add examples only. 100 examples are good; evolving needs about 27, evidence about 50.
     """
     given = {
         "name": name,

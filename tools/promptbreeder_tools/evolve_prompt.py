@@ -29,7 +29,7 @@ async def evolve_prompt(
         str, Field(max_length=64, description="auto, promptbreeder, evoprompt-ga, evoprompt-de, opro, edits, mipro")
     ] = "auto",
     profile: Annotated[
-        str | None, Field(max_length=64, description="smollm2; a paper's strategy also has paper")
+        str | None, Field(max_length=64, description="smollm2; a paper's strategy also: paper")
     ] = None,
     seed_with: Annotated[str | None, Field(max_length=64, description="Strategy that goes first")] = None,
     generations: Annotated[int | None, Field(ge=1, le=200)] = None,
@@ -44,7 +44,7 @@ async def evolve_prompt(
 ) -> Annotated[CallToolResult, RunReport]:
     """Search a better prompt for a skill on its own model, offline, in the background: takes minutes.
 
-    Joins the skill's run if one is going. Nothing goes into production by itself.
+    The same arguments again join its run or resume it. Promotes nothing, unless the skill opted in to that.
     """
     request = EvolveRequest.parse(
         {

@@ -29,7 +29,10 @@ from promptbreeder_server.commands.session import Options
 @click.option("--engine", help="auto, native or portable (PROMPTBREEDER_ENGINE).")
 @click.pass_context
 def cli(context: click.Context, /, **flags: str | None) -> None:
-    """Evolve prompts for small local models. Without a command: serve MCP over stdio."""
+    """Evolve prompts for small local models.
+
+    Without any argument: serve MCP over stdio, set up by the variables named below.
+    """
     context.obj = Options({name: value for name, value in flags.items() if value is not None})
 
 

@@ -8,6 +8,7 @@ from promptbreeder.datasets.rows import Rows
 from promptbreeder.errors import InvalidInput
 from promptbreeder.requests import SkillDefinition
 from promptbreeder.results import SkillReport
+from promptbreeder_server.commands.next_steps import after_definition
 from promptbreeder_server.commands.reading import Reading, confirm, parse_file, read_text, reading_options, take
 from promptbreeder_server.commands.session import ACTOR, show, told_plainly, with_service
 
@@ -89,9 +90,7 @@ def create(
         if found is not None and not isinstance(found, Rows):
             raise InvalidInput(f"{file} is a whole skill, not rows of examples; `promptbreeder-mcp import` takes it")
         report = New(name, first, second, description, labels, metric, inherit_from).define(context, found, reading)
-    show(report, as_json=as_json)
-    if not as_json:
-        click.echo("\n".join(["Next:", *_next_commands(report)]))
+    show(after_definition(report), as_json=as_json)
 
 
 def _prompts(prompt: str | None, variant_a: str | None, variant_b: str | None) -> tuple[str, str | None]:
@@ -104,19 +103,6 @@ def _prompts(prompt: str | None, variant_a: str | None, variant_b: str | None) -
                 raise InvalidInput(f"{file} is empty")
         return first, second
     raise click.UsageError("give --prompt TEXT, or both --variant-a FILE and --variant-b FILE")
-
-
-def _next_commands(report: SkillReport) -> list[str]:
-    start, counts = "  promptbreeder-mcp", report.examples
-    if report.variant is not None:
-        return [
-            f"{start} vote {report.skill} --input 'some text'",
-            f"{start} fitness {report.skill} --version {report.variant}",
-            f"{start} promote {report.skill} {report.variant} --reason 'better'",
-        ]
-    if not (counts.train or counts.search or counts.gate):
-        return [f"{start} import examples.csv --skill {report.skill}"]
-    return [f"{start} evolve {report.skill}"]
 
 
 COMMANDS = (create,)

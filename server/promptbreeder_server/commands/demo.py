@@ -12,6 +12,7 @@ from promptbreeder.requests import DEFAULT_BUDGET_TOKENS, EvolveRequest, SkillDe
 from promptbreeder.results import Row, RunReport
 from promptbreeder.service import Service
 from promptbreeder_server.commands.models import pull_with_bar
+from promptbreeder_server.commands.next_steps import after_definition, after_run
 from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, with_service
 
 EXAMPLES = ("ticket-route", "commit-type", "kebab-name")
@@ -29,12 +30,18 @@ def demo(context: click.Context, skill: str, *, seed: int, budget_tokens: int, a
 
     async def show(service: Service) -> None:
         try:
-            await service.measured_model(model)
+            wanted = await service.measured_model(model)
         except WeightsMissing:
             await pull_with_bar(service, "embedded")
+            wanted = await service.measured_model(model)
         definition = SkillDefinition.parse(parse_json(example_file(skill).read_text(encoding="utf-8")))
         defined = await service.define_skill(definition, ACTOR)
-        click.echo(f"{defined}\n{await service.headroom(skill)}", err=as_json)
+        if defined.model != wanted.model:
+            raise click.ClickException(
+                f"'{skill}' is in this data folder already, on {defined.model}, and a skill stays on its model; for "
+                f"{wanted.model} take another folder: promptbreeder-mcp --home FOLDER demo"
+            )
+        click.echo(f"{after_definition(defined)}\n{await service.headroom(skill)}", err=as_json)
         request = EvolveRequest.parse({"skill": skill, "seed": seed, "budget_tokens": budget_tokens})
         run = await evolve_with_bar(service, request)
         if run.status != "finished":
@@ -49,7 +56,7 @@ def demo(context: click.Context, skill: str, *, seed: int, budget_tokens: int, a
         click.echo("\n".join(f"[{turn.role}] {turn.content}" for turn in prompt.messages) + "\n")
         for step in await service.lineage(run.run_id):
             click.echo(f"  {step}")
-        click.echo(f"\n{prompt.uri}\n\n{_next_commands(skill, run.version)}")
+        click.echo(f"\n{prompt.uri}\n\n{after_run(run).next_step}")
 
     with_service(context, show)
 
@@ -80,20 +87,6 @@ def _table(rows: tuple[Row, ...]) -> str:
     shown = [[row.name, f"{row.accuracy:.2f}", f"{row.low:.2f}-{row.high:.2f}", row.n, row.tokens] for row in rows]
     headers = ["on examples that the search never saw", "accuracy", "95 % interval", "n", "tokens/item"]
     return tabulate.tabulate(shown, headers, disable_numparse=True, colalign=("left", *["right"] * 4))
-
-
-def _next_commands(skill: str, version: int | None) -> str:
-    if version is None:
-        return "Try another --seed or a larger --budget-tokens."
-    return "\n".join(
-        [
-            "Next:",
-            f"  promptbreeder-mcp fitness {skill} --version {version}",
-            f"  promptbreeder-mcp promote {skill} {version} --reason 'better on the gate split'",
-            f'  echo \'{{"input": "..."}}\' | promptbreeder-mcp run {skill}',
-            f"  promptbreeder-mcp rollback {skill} --reason 'changed my mind'",
-        ]
-    )
 
 
 COMMANDS = (demo,)

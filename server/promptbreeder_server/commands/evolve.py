@@ -4,6 +4,7 @@ import click
 
 from promptbreeder.requests import DEFAULT_BUDGET_TOKENS, EvolveRequest
 from promptbreeder.service import Service
+from promptbreeder_server.commands.next_steps import after_run
 from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, show, with_service
 
 
@@ -32,7 +33,7 @@ def evolve(context: click.Context, /, *, as_json: bool, **given: object) -> None
     """
 
     async def follow(service: Service) -> None:
-        show(await evolve_with_bar(service, EvolveRequest.parse(given)), as_json=as_json)
+        show(after_run(await evolve_with_bar(service, EvolveRequest.parse(given))), as_json=as_json)
 
     with_service(context, follow)
 
@@ -54,7 +55,7 @@ def cancel(context: click.Context, run_id: str, *, as_json: bool) -> None:
     """Stop the run RUN_ID for good, in whichever process it is."""
 
     async def stop(service: Service) -> None:
-        show(await service.cancel_run(run_id, ACTOR), as_json=as_json)
+        show(after_run(await service.cancel_run(run_id, ACTOR)), as_json=as_json)
 
     with_service(context, stop)
 

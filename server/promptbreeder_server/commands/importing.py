@@ -10,6 +10,7 @@ from promptbreeder.requests import SkillDefinition
 from promptbreeder.results import SkillReport
 from promptbreeder.service import Service
 from promptbreeder_server.commands.create import New
+from promptbreeder_server.commands.next_steps import after_definition
 from promptbreeder_server.commands.reading import Reading, confirm, parse_file, reading_options, take
 from promptbreeder_server.commands.session import ACTOR, show, told_plainly, with_service
 
@@ -55,11 +56,11 @@ def import_(
                 "makes a new one"
             )
         elif prompt is not None:
-            report = New(skill, prompt, None, **of_new).define(context, found, reading)
+            report = after_definition(New(skill, prompt, None, **of_new).define(context, found, reading))
         elif odd:
             raise InvalidInput(f"{', '.join(odd)} is for a new skill, which also needs --prompt TEXT")
         else:
-            report = _add(context, found, skill, reading)
+            report = after_definition(_add(context, found, skill, reading))
     show(report, as_json=as_json)
 
 
@@ -84,7 +85,7 @@ def _whole(context: click.Context, found: Mapping[str, object]) -> SkillReport:
     if strange:
         raise InvalidInput(f"unknown fields {', '.join(strange[:5])}; a skill has {', '.join(known)}")
     definition = SkillDefinition.parse(found)
-    return with_service(context, lambda service: service.define_skill(definition, ACTOR))
+    return after_definition(with_service(context, lambda service: service.define_skill(definition, ACTOR)))
 
 
 COMMANDS = (import_,)

@@ -6,6 +6,7 @@ from typing import Literal
 
 import click
 
+from promptbreeder_server.commands.next_steps import after_run
 from promptbreeder_server.commands.session import with_service
 
 
@@ -64,7 +65,7 @@ def export(
 @click.pass_context
 def status(context: click.Context, skill: str | None, *, as_json: bool) -> None:
     """Show the latest runs, newest first; of one SKILL or of all."""
-    runs = with_service(context, lambda service: service.runs(skill))
+    runs = [after_run(run) for run in with_service(context, lambda service: service.runs(skill))]
     if as_json:
         click.echo(json.dumps([run.model_dump(mode="json") for run in runs], indent=2, ensure_ascii=False))
         return
