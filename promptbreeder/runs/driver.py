@@ -252,7 +252,7 @@ class Driver:
         winner, score = self._ledger.winner() or (None, None)
         baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
         leads = tuple(self._ledger.lead(lesson.prompt, self._plan.seeds[0]) for lesson in self._plan.lessons)
-        undecided = not self._ledger.has_challenger() and bool(self._ledger.finalists(1))
+        undecided = ended_by != "strategy" and not self._ledger.has_challenger() and not self._ledger.all_have_lost()
         return Outcome(ended_by, winner, score, baseline, gated, undecided, leads)
 
 

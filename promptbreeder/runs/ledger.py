@@ -173,6 +173,11 @@ class Ledger:
             each == self._plan.seeds[0] and possible <= own.fitness + one_item + _ROUNDING for each, own in complete
         )
 
+    def all_have_lost(self) -> bool:
+        """Tell whether there are candidates beside the incumbent, and all of them have lost."""
+        others = [each.prompt for each in self._candidates.values() if each.prompt != self._plan.seeds[0]]
+        return bool(others) and all(self.has_lost(prompt) for prompt in others)
+
     def leaders(self, count: int) -> tuple[tuple[Prompt, Score], ...]:
         """Return the fittest of each text among the candidates measured in full, best first."""
         found: dict[str, tuple[Prompt, Score]] = {}

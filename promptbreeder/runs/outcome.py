@@ -25,7 +25,7 @@ class Outcome:
     gated: Gated | None
     """None where the incumbent itself won, or the gate was not reached."""
     undecided: bool = False
-    """Whether candidates were left that may be better, and not one was measured in full."""
+    """Whether the search was cut off before any candidate was measured in full, or all were shown to be no better."""
     leads: tuple[float | None, ...] = ()
     """Accuracy of each of the plan's lessons minus the incumbent's, on the search items that both were measured on."""
 

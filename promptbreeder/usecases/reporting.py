@@ -122,13 +122,14 @@ def verdict_of(plan: Plan, outcome: Outcome | None, version: int | None) -> str:
     """Return in one or two sentences what a run found, or why it found nothing."""
     if outcome is None or outcome.winner is None or outcome.score is None or outcome.baseline is None:
         return "Nothing was measured in full before the run ended; give it a larger budget."
-    if outcome.undecided:
-        return f"No candidate was measured on the whole search split; give it a larger budget. {_ended(outcome)}"
     if outcome.winner == plan.seeds[0]:
-        return (
-            f"No improvement found: no candidate did better on the search split than the production prompt "
-            f"({outcome.baseline.accuracy:.2f}). {_ended(outcome)}"
+        found = (
+            "No candidate was measured on the whole search split; give it a larger budget."
+            if outcome.undecided
+            else f"No improvement found: no candidate did better on the search split than the production prompt "
+            f"({outcome.baseline.accuracy:.2f})."
         )
+        return f"{found} {_ended(outcome)}"
     search = f"{outcome.baseline.accuracy:.2f} -> {outcome.score.accuracy:.2f} on the search split (optimistic)"
     if outcome.gated is None or not outcome.gated.challenger.scores:
         if version is None:

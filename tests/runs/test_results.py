@@ -16,12 +16,14 @@ from promptbreeder.errors import Conflict, InvalidInput, ModelCrashed
 from promptbreeder.models.base import Generate
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.prompt import Prompt
-from promptbreeder.requests import BUDGET_TOKENS
+from promptbreeder.requests import BUDGET_TOKENS, Actor, EvolveRequest, SkillDefinition
+from promptbreeder.results import RunReport
 from promptbreeder.service import Service
 from promptbreeder.usecases.evolving import TOKENS_PER_CALL
 
 pytestmark = pytest.mark.anyio
 _NUMBERS = itertools.count()
+EXAMPLES = Path(__file__).parents[2] / "examples"
 GUEST = "Name the one queue that this customer's ticket should go to."
 MORE_GUESTS = tuple(f"Say which of the queues takes care of this, as clerk {number} would." for number in range(5))
 
@@ -126,6 +128,39 @@ async def test_no_run_spends_more_than_its_budget(  # noqa: PLR0917  fixtures
     spent = next((n for n, entry in enumerate(entries(path)) if entry["exhausted"]), None)
     # Once the search's share is spent the strategy is asked no further: only what decides the winner is measured.
     assert spent is None or {entry["kind"] for entry in entries(path)[spent + 1 :]} <= {"measure", "gate"}
+
+
+@pytest.fixture
+async def routing(tmp_path: Path, open_service: Callable[..., Service], actor: Actor) -> Callable[..., Any]:
+    """Return a function that evolves the example skill with 360 long messages, where a block costs a lot."""
+    definition = SkillDefinition.parse(json.loads((EXAMPLES / "ticket-route.json").read_text(encoding="utf-8")))
+
+    async def evolved(budget_tokens: int) -> RunReport:
+        async with open_service(tmp_path / f"{budget_tokens}.db", ScriptedModel()) as service:
+            await service.define_skill(definition, actor)
+            request = EvolveRequest.parse({"skill": definition.name, "budget_tokens": budget_tokens})
+            return await service.evolve(request, actor, wait_seconds=60)
+
+    return evolved
+
+
+@pytest.mark.parametrize("budget", [21_000, 30_000])
+async def test_what_is_kept_for_the_gate_brings_a_challenger_where_there_is_none(
+    routing: Callable[..., Any], budget: int
+) -> None:
+    """A search that was cut off before any candidate was measured in full still ends with a version, within budget."""
+    report = await routing(budget)
+    assert (report.version, report.tokens <= budget) == (2, True)
+    assert "Version 2 is better" in report.verdict
+
+
+async def test_a_budget_too_small_for_any_candidate_is_not_called_a_search_without_improvement(
+    routing: Callable[..., Any],
+) -> None:
+    """Nothing was shown, so nothing is claimed, and what to do is said."""
+    report = await routing(9_000)
+    assert report.version is None
+    assert report.verdict.startswith("No candidate was measured on the whole search split; give it a larger budget.")
 
 
 async def test_candidates_enter_a_paused_run_once(
