@@ -28,9 +28,7 @@ async def evolve_prompt(
     strategy: Annotated[
         str, Field(max_length=64, description="auto, promptbreeder, evoprompt-ga, evoprompt-de, opro, edits, mipro")
     ] = "auto",
-    profile: Annotated[
-        str | None, Field(max_length=64, description="smollm2; a paper's strategy also: paper")
-    ] = None,
+    profile: Annotated[str | None, Field(max_length=64, description="smollm2; a paper's strategy also: paper")] = None,
     seed_with: Annotated[str | None, Field(max_length=64, description="Strategy that goes first")] = None,
     generations: Annotated[int | None, Field(ge=1, le=200)] = None,
     population: Annotated[int | None, Field(ge=2, le=100)] = None,
