@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
@@ -110,7 +111,9 @@ class BundledVersion(_Request):
     calibration: BundledCalibration | None
     gate: dict[str, Any] | None
     """For whoever reads the file: it is measured anew here."""
-    created_at: AwareDatetime
+    created_at: Annotated[
+        AwareDatetime, Field(ge=datetime(1970, 1, 1, tzinfo=UTC), lt=datetime(9999, 1, 1, tzinfo=UTC))
+    ]
 
 
 class Bundle(SkillDefinition):
@@ -131,6 +134,8 @@ def explain(error: ValidationError) -> str:
     for problem in error.errors(include_url=False, include_input=False, include_context=False):
         where = ".".join(str(part) for part in problem["loc"])
         message = problem["msg"].removeprefix("Value error, ")
+        if problem["type"] == "extra_forbidden":
+            message = "unknown; leave it out, or correct the name"
         lines.append(f"{where}: {message}" if where else message)
     return "; ".join(lines[:_SHOWN]) + (f"; and {len(lines) - _SHOWN} more" if len(lines) > _SHOWN else "")
 

@@ -106,7 +106,7 @@ class Settings(BaseModel):
     allowed_decoding: tuple[Decoding, ...] = (Decoding.FREE, Decoding.CONSTRAINED, Decoding.CALIBRATED)
     max_answer_tokens: int | None = Field(default=None, ge=1, le=1024)
     """Longest free answer; default: 16 for a skill with labels, 32 for others."""
-    number_tolerance: float = Field(default=1e-6, ge=0)
+    number_tolerance: float = Field(default=1e-6, ge=0, allow_inf_nan=False)
     """Metric `number`: largest absolute difference that still counts as right."""
     min_improvement: float = Field(default=0.05, ge=0, le=1)
     """Promotion: by so much the gate accuracy must be above production's."""

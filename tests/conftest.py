@@ -103,6 +103,12 @@ def quick_store(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(database_module, "connect", quickened(database_module.connect))
 
 
+@pytest.fixture(scope="session")
+def fixed_models() -> type[FixedModels]:
+    """Return the catalog of given models."""
+    return FixedModels
+
+
 @pytest.fixture
 def anyio_backend() -> str:
     """Run async tests on asyncio only, as the server does."""

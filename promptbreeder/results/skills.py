@@ -45,12 +45,13 @@ class SkillReport(Result):
     def __str__(self) -> str:
         versions = f"version {self.version}" if self.variant is None else f"versions {self.version} and {self.variant}"
         against = f" ({self.contradictions} of them with another answer)" if self.contradictions else ""
+        missing = f"; about {self.examples_missing} more are needed to evolve" if self.examples_missing else ""
         lines = [
             (
                 f"Skill '{self.skill}' {self.outcome} on {self.model}: {versions} (production: {self.production}); "
                 f"{', '.join(self.uris)}"
             ),
-            f"Examples: {self.added} added, {self.duplicates} duplicates{against}; now {self.examples}.",
+            f"Examples: {self.added} added, {self.duplicates} duplicates{against}; now {self.examples}{missing}.",
             f"Metric: {self.metric}.",
             *(f"Warning: {warning}" for warning in self.warnings),
             self.next_step,

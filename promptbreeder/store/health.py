@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from promptbreeder.store import events, versions
+from promptbreeder.store import events, skills, versions
 from promptbreeder.store.tables import Tables
 
 
@@ -19,12 +19,14 @@ def checks(db: Tables) -> tuple[Check, ...]:
     quick = next(iter(db.query("PRAGMA quick_check")))["quick_check"]
     orphans = list(db.query("PRAGMA foreign_key_check"))
     altered = versions.altered(db)
+    unreadable = skills.unreadable_skills(db)
     broken = events.broken_link(db)
     replayed, projected = events.replayed(db), events.projected(db)
     differing = sorted(name for name in {*replayed, *projected} if replayed.get(name) != projected.get(name))
     return (
         Check(quick == "ok", "database structure", quick),
         Check(not orphans, "references", "whole" if not orphans else f"{len(orphans)} rows refer to nothing"),
+        Check(not unreadable, "skills", "readable" if not unreadable else f"unreadable: {', '.join(unreadable)}"),
         Check(not altered, "version contents", "as hashed" if not altered else f"altered: {', '.join(altered)}"),
         Check(broken is None, "event chain", "whole" if broken is None else f"event {broken} was altered"),
         Check(

@@ -1,6 +1,6 @@
 """Skills: the definition as one JSON body, by name."""
 
-from promptbreeder.errors import NotFound
+from promptbreeder.errors import NotFound, StoreError
 from promptbreeder.skill import Skill
 from promptbreeder.store.tables import Tables
 
@@ -16,9 +16,19 @@ def update(db: Tables, skill: Skill) -> None:
 
 
 def find(db: Tables, name: str) -> Skill | None:
-    """Return the skill, or None."""
+    """Return the skill, or None.
+
+    Raises:
+        StoreError: if it is there and is not what a skill can be.
+    """
     for row in db.query("SELECT body FROM skills WHERE name = ?", [name]):
-        return Skill.model_validate_json(row["body"])
+        try:
+            return Skill.model_validate_json(row["body"])
+        except ValueError as error:
+            raise StoreError(
+                f"the definition of skill {name!r} cannot be read: another program or another version of this one "
+                "wrote it. `promptbreeder-mcp doctor --restore FILE` puts a backup in the place of the database."
+            ) from error
     return None
 
 
@@ -37,5 +47,18 @@ def get(db: Tables, name: str) -> Skill:
 
 
 def all_skills(db: Tables) -> tuple[Skill, ...]:
-    """Return all skills, by name."""
-    return tuple(Skill.model_validate_json(row["body"]) for row in db.query("SELECT body FROM skills ORDER BY name"))
+    """Return all skills that can be read, by name: one that cannot must not keep the others from being seen."""
+    unreadable = unreadable_skills(db)
+    names = [row["name"] for row in db.query("SELECT name FROM skills ORDER BY name")]
+    return tuple(get(db, name) for name in names if name not in unreadable)
+
+
+def unreadable_skills(db: Tables) -> tuple[str, ...]:
+    """Return the names of skills whose definition cannot be read."""
+    found = []
+    for row in db.query("SELECT name, body FROM skills ORDER BY name"):
+        try:
+            Skill.model_validate_json(row["body"])
+        except ValueError:
+            found.append(row["name"])
+    return tuple(found)

@@ -241,8 +241,8 @@ def _next_step(skill: Skill, counts: SplitCounts, numbers: Sequence[int], produc
         )
     if skill.metric == "preference":
         return "Define a second prompt under the same name, then compare_prompts."
-    if missing := examples_missing(skill, counts):
-        return f"Add about {missing} more examples; evolving needs {MIN_SEARCH_EXAMPLES} search examples."
+    if examples_missing(skill, counts):
+        return f"Add more examples; evolving needs {MIN_SEARCH_EXAMPLES} search examples."
     return f"evolve_prompt(skill='{skill.name}')"
 
 

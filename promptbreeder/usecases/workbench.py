@@ -1,5 +1,6 @@
 """Workbench: what every use case works with, and the models that are open."""
 
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -60,7 +61,8 @@ class Workbench:
     _open: dict[str, Model] = field(default_factory=dict)
     _changed: list[Model] = field(default_factory=list)
     """Models that are not any more what was opened: whatever still uses one is told so by it."""
-    _opening: anyio.Lock = field(default_factory=anyio.Lock)
+    _opening: defaultdict[str, anyio.Lock] = field(default_factory=lambda: defaultdict(anyio.Lock))
+    """By name: a model that does not answer must not keep another from being opened."""
 
     @cached_property
     def models(self) -> Catalog:
@@ -75,7 +77,7 @@ class Workbench:
         Raises:
             ModelError: if it cannot be had, with what to do next.
         """
-        async with self._opening:
+        async with self._opening[name]:
             found = self._open.get(name)
             if found is None:
                 found = self._open[name] = self.models.make(await self.models.resolve(name))

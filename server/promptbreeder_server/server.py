@@ -12,7 +12,7 @@ from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.stdio import stdio_server
 from mcp.server.subscriptions import InMemorySubscriptionBus
-from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult, Prompt, Resource, Tool
+from mcp_types import CallToolResult, GetPromptResult, InputRequiredResult, Prompt, Resource
 from pydantic import ValidationError
 
 import promptbreeder_resources
@@ -23,7 +23,6 @@ from promptbreeder.service import Change, Service
 from promptbreeder_resources import live_prompts
 from promptbreeder_resources.reading import JSON_TYPE
 from promptbreeder_server.announcing import OPTIONS, Announcer, low_level
-from promptbreeder_server.schemas import without_titles
 from promptbreeder_server.watching import Watch
 from promptbreeder_tools.call import encodable
 
@@ -52,10 +51,10 @@ class PromptServer(MCPServer[Service]):
             version=metadata.version("promptbreeder-mcp"),
             log_level="WARNING",
             lifespan=_lifespan,
+            tools=[*promptbreeder_tools.TOOLS],
             subscriptions=bus,
         )
         self._announcer.install(self)
-        promptbreeder_tools.register(self)
         promptbreeder_resources.register(self, service)
 
     async def call_tool(
@@ -73,18 +72,6 @@ class PromptServer(MCPServer[Service]):
             raise
         finally:
             self._watch.tell()
-
-    async def list_tools(self) -> list[Tool]:
-        """Return the tools, with schemas as short as they can be."""
-        return [
-            tool.model_copy(
-                update={
-                    "input_schema": without_titles(tool.input_schema),
-                    "output_schema": tool.output_schema and without_titles(tool.output_schema),
-                }
-            )
-            for tool in await super().list_tools()
-        ]
 
     async def list_resources(self) -> list[Resource]:
         """Return the static resources and one for each skill."""

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.requests import explain
@@ -19,7 +19,10 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     home: Path
-    """Data folder (PROMPTBREEDER_HOME; default: the platform's folder for application data)."""
+    """Data folder (PROMPTBREEDER_HOME; default: the platform's folder for application data).
+
+    `~` stands for the user's folder, since no shell replaces it in a client's configuration.
+    """
     model: str = "auto"
     """Executor of new skills (PROMPTBREEDER_MODEL)."""
     writer: str | None = None
@@ -31,6 +34,15 @@ class Settings(BaseModel):
     """Where Ollama is (OLLAMA_HOST, as for Ollama itself)."""
     ollama_parallel: int = Field(default=2, ge=1, le=64)
     """Requests to Ollama at a time (PROMPTBREEDER_OLLAMA_PARALLEL); what its OLLAMA_NUM_PARALLEL says is best."""
+
+    @field_validator("home")
+    @classmethod
+    def _expanded(cls, home: Path) -> Path:
+        try:
+            return home.expanduser()
+        except RuntimeError as error:
+            message = f"{home}: {error}"
+            raise ValueError(message) from error
 
     @classmethod
     def read(cls, environment: Mapping[str, str] = os.environ) -> Self:

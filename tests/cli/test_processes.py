@@ -94,3 +94,18 @@ def test_a_run_whose_driver_died_is_taken_over_by_whoever_waits_for_it(
         assert waiting.returncode == 0, err
     assert json.loads(out)["status"] == "finished"
     assert len(told("status")) == 1
+
+
+def test_ctrl_c_ends_a_command_that_waits_for_a_line(
+    process: Callable[..., subprocess.Popen[str]], tickets_in: str
+) -> None:
+    """What was asked before is answered, although the input is still open."""
+    with process("run", tickets_in) as waiting:
+        assert waiting.stdin is not None
+        assert waiting.stdout is not None
+        waiting.stdin.write('{"input": "Where is the courier?"}\n')
+        waiting.stdin.flush()
+        answered = json.loads(waiting.stdout.readline())
+        waiting.send_signal(signal.SIGINT)
+        assert waiting.wait(PATIENCE) == 1
+    assert answered["skill"] == tickets_in

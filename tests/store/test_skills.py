@@ -4,9 +4,9 @@ import sqlite3
 
 import pytest
 
-from promptbreeder.errors import NotFound
+from promptbreeder.errors import NotFound, StoreError
 from promptbreeder.skill import PRESETS, Settings, Skill
-from promptbreeder.store import skills
+from promptbreeder.store import health, skills
 from promptbreeder.store.tables import Tables
 
 
@@ -45,3 +45,14 @@ def test_a_missing_skill_is_reported_with_those_that_there_are(db: Tables, skill
     with pytest.raises(NotFound, match="there are: ticket-route") as caught:
         skills.get(db, "x" * 10_000)
     assert len(str(caught.value)) < 200
+
+
+def test_a_definition_that_cannot_be_read_hides_no_other_skill(db: Tables, skill: Skill) -> None:
+    """It is left out of lists, asked for it is said what to do, and the doctor names it."""
+    for name in ("a-first", skill.name):
+        skills.add(db, skill.model_copy(update={"name": name}), now=0.0)
+    db.execute("UPDATE skills SET body = json_set(body, '$.settings.days', null) WHERE name = 'a-first'")
+    assert [found.name for found in skills.all_skills(db)] == [skill.name]
+    with pytest.raises(StoreError, match=r"'a-first' cannot be read.*doctor --restore FILE"):
+        skills.get(db, "a-first")
+    assert [check.detail for check in health.checks(db) if check.what == "skills"] == ["unreadable: a-first"]

@@ -57,6 +57,8 @@ MISTAKES = [
     ("record_outcome", {"call_id": "c-0", "correct": True}, "no call 'c-0'; run_skill answers"),
     ("record_outcome", {"call_id": "c-0"}, "say whether the answer was right (correct)"),
     ("record_outcome", {"correct": True}, "call_id: Field required"),
+    ("rollback", {"skill": "tickets", "reason": "r", "version": 1}, "version: unknown; leave it out, or correct"),
+    ("define_skill", {**NEW, "settings": {"number_tolerance": "inf"}}, "number_tolerance: Input should be a finite"),
     ("record_outcome", {"call_id": "c-0", "correct": "perhaps"}, "correct: Input should be a valid boolean"),
     ("record_outcome", {"call_id": "c" * 41, "correct": True}, "call_id: String should have at most 40 characters"),
     ("record_outcome", {"call_id": "c-0", "expected": "x" * 16_001}, "expected: String should have at most 16000"),

@@ -66,7 +66,7 @@ async def test_an_unknown_skill_is_not_found_and_the_known_ones_are_named(
         ({"examples": [{"input": "\0 \udcff", "expected": "billing"}]}, "examples.0.input: must not be empty"),
         ({"examples": [{"input": "x" * (MAX_EXAMPLE_CHARACTERS + 1), "expected": "billing"}]}, "at most"),
         ({"examples": [{"input": "x", "expected": "sales"}]}, "'sales', but it is not among the labels billing, del"),
-        ({"examples": [{"input": "x", "wanted": "billing"}]}, "examples.0.wanted: Extra inputs are not permitted"),
+        ({"examples": [{"input": "x", "wanted": "billing"}]}, "examples.0.wanted: unknown; leave it out"),
         ({"labels": ["billing"]}, "one label leaves nothing to choose"),
         ({"labels": ["billing", "Billing "]}, "two labels are the same"),
         ({"labels": ["billing", " "]}, "a label is empty"),
@@ -83,7 +83,7 @@ async def test_an_unknown_skill_is_not_found_and_the_known_ones_are_named(
         ({"settings": {"allowed_decoding": []}}, "allowed_decoding is empty"),
         ({"settings": {"vote": 40}}, "settings: unknown: vote; there are weights, latency_limit_seconds"),
         ({"settings": {"latency_limit_seconds": 0}}, "latency_limit_seconds"),
-        ({"surprise": 1}, "surprise: Extra inputs are not permitted"),
+        ({"surprise": 1}, "surprise: unknown; leave it out"),
     ],
 )
 async def test_a_definition_that_cannot_be_used_is_refused_whole(  # noqa: PLR0917  fixtures

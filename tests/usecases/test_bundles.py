@@ -89,8 +89,12 @@ Change = Callable[[dict[str, Any]], object]
         (lambda b: b.update(versions=[]), "versions: Tuple should have at least 1 item"),
         (lambda b: b.update(versions="all"), "versions: Input should be a valid tuple"),
         (lambda b: b["versions"][0].update(prompt=7), "versions.0.prompt: Input should be a valid dictionary"),
-        (lambda b: b["versions"][0].update(colour="red"), "versions.0.colour: Extra inputs"),
+        (lambda b: b["versions"][0].update(colour="red"), "versions.0.colour: unknown; leave it out"),
         (lambda b: b["versions"][0].update(created_at="yesterday"), "versions.0.created_at: Input should be a valid"),
+        (
+            lambda b: b["versions"][0].update(created_at="0001-01-01T00:00:00+14:00"),
+            "created_at: Input should be greater",
+        ),
         (lambda b: b["versions"][0]["prompt"].update(instruction="\ud800"), "lone surrogates"),
         (lambda b: b.update(description="\ud800 d"), "lone surrogates"),
     ],

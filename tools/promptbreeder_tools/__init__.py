@@ -1,8 +1,5 @@
 """The MCP tools, one file each: they translate between the protocol and one method of the service."""
 
-from mcp.server import MCPServer
-
-from promptbreeder.service import Service
 from promptbreeder_tools import (
     cancel_run,
     compare_prompts,
@@ -18,23 +15,18 @@ from promptbreeder_tools import (
     run_skill,
 )
 
-_TOOLS = (
-    define_skill,
-    evolve_prompt,
-    get_run,
-    cancel_run,
-    run_skill,
-    compare_prompts,
-    record_vote,
-    record_outcome,
-    get_fitness,
-    get_prompt,
-    promote,
-    rollback,
+TOOLS = (
+    define_skill.TOOL,
+    evolve_prompt.TOOL,
+    get_run.TOOL,
+    cancel_run.TOOL,
+    run_skill.TOOL,
+    compare_prompts.TOOL,
+    record_vote.TOOL,
+    record_outcome.TOOL,
+    get_fitness.TOOL,
+    get_prompt.TOOL,
+    promote.TOOL,
+    rollback.TOOL,
 )
-
-
-def register(server: MCPServer[Service]) -> None:
-    """Add all tools to `server`, whose lifespan yields the service."""
-    for tool in _TOOLS:
-        tool.register(server)
+"""For a server whose lifespan yields the service."""

@@ -2,22 +2,12 @@
 
 from typing import Annotated
 
-from mcp.server import MCPServer
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 
 from promptbreeder.results import Duel
-from promptbreeder.service import Service
 from promptbreeder_tools.call import Ctx, SkillName, VersionNumber, answering, said, service_of, shows_forms
-
-
-def register(server: MCPServer[Service]) -> None:
-    """Add the tool."""
-    server.add_tool(
-        compare_prompts,
-        title="Compare two versions blind",
-        annotations=ToolAnnotations(destructive_hint=False, open_world_hint=False),
-    )
+from promptbreeder_tools.declaring import declared
 
 
 @answering
@@ -37,3 +27,6 @@ async def compare_prompts(
             update={"next_step": f"record_vote('{duel.duel_id}') asks the user in a form. {duel.next_step}"}
         )
     return said(duel)
+
+
+TOOL = declared(compare_prompts, "Compare two versions blind", destructive_hint=False)

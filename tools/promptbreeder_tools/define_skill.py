@@ -2,16 +2,15 @@
 
 from typing import Annotated, Any, Required
 
-from mcp.server import MCPServer
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 from typing_extensions import TypedDict
 
 from promptbreeder.requests import MAX_EXAMPLES_PER_CALL, SkillDefinition
 from promptbreeder.results import SkillReport
-from promptbreeder.service import Service
 from promptbreeder.skill import Metric, Settings
 from promptbreeder_tools.call import Ctx, SkillName, actor_of, answering, said, service_of
+from promptbreeder_tools.declaring import declared
 
 
 class ExampleGiven(TypedDict, total=False):
@@ -19,15 +18,6 @@ class ExampleGiven(TypedDict, total=False):
 
     input: Required[str]
     expected: str | None
-
-
-def register(server: MCPServer[Service]) -> None:
-    """Add the tool."""
-    server.add_tool(
-        define_skill,
-        title="Define or extend a skill",
-        annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False),
-    )
 
 
 @answering
@@ -72,3 +62,6 @@ async def define_skill(
     }
     definition = SkillDefinition.parse(given)
     return said(await service_of(ctx).define_skill(definition, actor_of(ctx)))
+
+
+TOOL = declared(define_skill, "Define or extend a skill", destructive_hint=False, idempotent_hint=True)

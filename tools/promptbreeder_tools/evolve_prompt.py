@@ -2,23 +2,13 @@
 
 from typing import Annotated
 
-from mcp.server import MCPServer
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 
 from promptbreeder.requests import BUDGET_TOKENS, DEFAULT_BUDGET_TOKENS, MAX_CANDIDATES, EvolveRequest
 from promptbreeder.results import RunReport
-from promptbreeder.service import Service
 from promptbreeder_tools.call import Ctx, SkillName, Wait, actor_of, answering, said, service_of, told
-
-
-def register(server: MCPServer[Service]) -> None:
-    """Add the tool."""
-    server.add_tool(
-        evolve_prompt,
-        title="Evolve a prompt",
-        annotations=ToolAnnotations(destructive_hint=False, open_world_hint=False),
-    )
+from promptbreeder_tools.declaring import declared
 
 
 @answering
@@ -60,3 +50,6 @@ async def evolve_prompt(
     )
     report = await service_of(ctx).evolve(request, actor_of(ctx), wait_seconds=wait_seconds, on_progress=told(ctx))
     return said(report)
+
+
+TOOL = declared(evolve_prompt, "Evolve a prompt", destructive_hint=False)

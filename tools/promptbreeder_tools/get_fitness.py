@@ -2,25 +2,15 @@
 
 from typing import Annotated
 
-from mcp.server import MCPServer
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 
 from promptbreeder.results import Fitness
-from promptbreeder.service import Service
 from promptbreeder_tools.call import Ctx, SkillName, VersionNumber, answering, said, service_of
+from promptbreeder_tools.declaring import declared
 
 MAX_SKILLS = 16
 """As many lines as fit a result."""
-
-
-def register(server: MCPServer[Service]) -> None:
-    """Add the tool."""
-    server.add_tool(
-        get_fitness,
-        title="Accuracy and evidence",
-        annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=True, open_world_hint=False),
-    )
 
 
 @answering
@@ -39,3 +29,6 @@ async def get_fitness(
     found = await service_of(ctx).fitness(skill, version, headroom=headroom)
     more = max(0, len(found.skills) - MAX_SKILLS)
     return said(found.model_copy(update={"skills": found.skills[:MAX_SKILLS], "more": more}))
+
+
+TOOL = declared(get_fitness, "Accuracy and evidence", destructive_hint=False, idempotent_hint=True)

@@ -2,20 +2,12 @@
 
 from typing import Annotated
 
-from mcp.server import MCPServer
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 
 from promptbreeder.results import RunReport
-from promptbreeder.service import Service
 from promptbreeder_tools.call import Ctx, Wait, answering, said, service_of, told
-
-
-def register(server: MCPServer[Service]) -> None:
-    """Add the tool."""
-    server.add_tool(
-        get_run, title="Follow a run", annotations=ToolAnnotations(read_only_hint=True, open_world_hint=False)
-    )
+from promptbreeder_tools.declaring import declared
 
 
 @answering
@@ -30,3 +22,6 @@ async def get_run(
     """State of a run; waits for its end up to wait_seconds."""
     report = await service_of(ctx).get_run(run_id, wait_seconds=wait_seconds, on_progress=told(ctx), brief=brief)
     return said(report)
+
+
+TOOL = declared(get_run, "Follow a run", read_only_hint=True)

@@ -2,22 +2,12 @@
 
 from typing import Annotated
 
-from mcp.server import MCPServer
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 
 from promptbreeder.results import Moved
-from promptbreeder.service import Service
 from promptbreeder_tools.call import Ctx, SkillName, VersionNumber, actor_of, answering, said, service_of
-
-
-def register(server: MCPServer[Service]) -> None:
-    """Add the tool."""
-    server.add_tool(
-        promote,
-        title="Promote a version",
-        annotations=ToolAnnotations(destructive_hint=True, idempotent_hint=False, open_world_hint=False),
-    )
+from promptbreeder_tools.declaring import declared
 
 
 @answering
@@ -36,3 +26,6 @@ async def promote(
         skill, version, reason, actor_of(ctx), expected_production=expected_production, force=force
     )
     return said(moved)
+
+
+TOOL = declared(promote, "Promote a version", destructive_hint=True, idempotent_hint=False)

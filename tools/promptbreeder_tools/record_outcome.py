@@ -2,22 +2,12 @@
 
 from typing import Annotated
 
-from mcp.server import MCPServer
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 
 from promptbreeder.results import OutcomeReport
-from promptbreeder.service import Service
 from promptbreeder_tools.call import Ctx, actor_of, answering, said, service_of
-
-
-def register(server: MCPServer[Service]) -> None:
-    """Add the tool."""
-    server.add_tool(
-        record_outcome,
-        title="Record an outcome",
-        annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=False, open_world_hint=False),
-    )
+from promptbreeder_tools.declaring import declared
 
 
 @answering
@@ -33,3 +23,6 @@ async def record_outcome(
     """Tell whether run_skill's answer was right, or what would have been. Once per call."""
     report = await service_of(ctx).record_outcome(call_id, actor_of(ctx), correct=correct, expected=expected, note=note)
     return said(report)
+
+
+TOOL = declared(record_outcome, "Record an outcome", destructive_hint=False, idempotent_hint=False)

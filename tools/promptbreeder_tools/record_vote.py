@@ -6,17 +6,16 @@ own vote; what the assistant passes on is counted apart. A form that is declined
 
 from typing import Annotated, Literal
 
-from mcp.server import MCPServer
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Elicit, Resolve
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import BaseModel, Field
 
 from promptbreeder.errors import PromptBreederError
 from promptbreeder.results import VoteReport
-from promptbreeder.service import Service
 from promptbreeder_tools.call import Ctx, actor_of, answering, encodable, said, service_of, shows_forms
+from promptbreeder_tools.declaring import declared
 
 Choice = Literal["A", "B", "tie"]
 MAX_FORM_CHARACTERS = 4_000
@@ -50,15 +49,6 @@ async def ask(ctx: Ctx, duel_id: str, choice: Choice | None) -> Relayed | Elicit
     return Elicit("\n\n".join([f"Input: {duel.input[:MAX_FORM_CHARACTERS]}", *shown]), Ballot)
 
 
-def register(server: MCPServer[Service]) -> None:
-    """Add the tool."""
-    server.add_tool(
-        record_vote,
-        title="Record a vote",
-        annotations=ToolAnnotations(destructive_hint=False, idempotent_hint=False, open_world_hint=False),
-    )
-
-
 @answering
 async def record_vote(
     ctx: Ctx,
@@ -75,3 +65,6 @@ async def record_vote(
     given = ballot.data
     actor = actor_of(ctx, kind="human")
     return said(await service_of(ctx).vote(duel_id, given.choice, actor, given.comment or comment))
+
+
+TOOL = declared(record_vote, "Record a vote", destructive_hint=False, idempotent_hint=False)

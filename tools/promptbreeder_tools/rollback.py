@@ -2,22 +2,12 @@
 
 from typing import Annotated
 
-from mcp.server import MCPServer
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 
 from promptbreeder.results import Moved
-from promptbreeder.service import Service
 from promptbreeder_tools.call import Ctx, SkillName, VersionNumber, actor_of, answering, said, service_of
-
-
-def register(server: MCPServer[Service]) -> None:
-    """Add the tool."""
-    server.add_tool(
-        rollback,
-        title="Roll back",
-        annotations=ToolAnnotations(destructive_hint=True, idempotent_hint=True, open_world_hint=False),
-    )
+from promptbreeder_tools.declaring import declared
 
 
 @answering
@@ -29,3 +19,6 @@ async def rollback(
 ) -> Annotated[CallToolResult, Moved]:
     """Put the previous production version (or to_version) back into production."""
     return said(await service_of(ctx).rollback(skill, reason, actor_of(ctx), to_version=to_version))
+
+
+TOOL = declared(rollback, "Roll back", destructive_hint=True, idempotent_hint=True)

@@ -2,20 +2,12 @@
 
 from typing import Annotated
 
-from mcp.server import MCPServer
-from mcp_types import CallToolResult, ToolAnnotations
+from mcp_types import CallToolResult
 from pydantic import Field
 
 from promptbreeder.results import Answered
-from promptbreeder.service import Service
 from promptbreeder_tools.call import Ctx, SkillName, VersionNumber, answering, said, service_of
-
-
-def register(server: MCPServer[Service]) -> None:
-    """Add the tool."""
-    server.add_tool(
-        run_skill, title="Run a skill", annotations=ToolAnnotations(destructive_hint=False, open_world_hint=False)
-    )
+from promptbreeder_tools.declaring import declared
 
 
 @answering
@@ -27,3 +19,6 @@ async def run_skill(
 ) -> Annotated[CallToolResult, Answered]:
     """Answer one input with the skill's production prompt (or a version) on its local model."""
     return said(await service_of(ctx).run_skill(skill, input, version))
+
+
+TOOL = declared(run_skill, "Run a skill", destructive_hint=False)

@@ -7,8 +7,7 @@ import click
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.requests import parse_json
-from promptbreeder.service import Service
-from promptbreeder_server.commands.session import with_service
+from promptbreeder_server.commands.session import beside_service
 
 
 @click.command()
@@ -20,23 +19,20 @@ def run(context: click.Context, skill: str, version: int | None) -> None:
 
     A line that cannot be used gives {"error": ...} in its place, and the exit status 1.
     """
-
-    async def answer_all(service: Service) -> int:
-        failed = 0
-        await service.prompt(skill, version)
+    failed = 0
+    with beside_service(context) as beside:
+        beside.call(beside.service.prompt, skill, version)
         for line in sys.stdin.buffer:
             if not line.strip():
                 continue
             try:
-                answered = await service.run_skill(skill, _input_of(line), version)
+                answered = beside.call(beside.service.run_skill, skill, _input_of(line), version)
                 said = answered.model_dump(mode="json")
             except InvalidInput as error:
                 failed += 1
                 said = {"error": str(error)}
             click.echo(json.dumps(said, ensure_ascii=False))
-        return failed
-
-    if with_service(context, answer_all):
+    if failed:
         context.exit(1)
 
 
