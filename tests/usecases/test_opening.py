@@ -1,5 +1,6 @@
 """Opening models: each for itself."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import anyio
@@ -7,8 +8,7 @@ import pytest
 
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, SkillDefinition
-from promptbreeder.service import Service, Workbench
-from promptbreeder.store.database import Database
+from promptbreeder.service import Service
 
 pytestmark = pytest.mark.anyio
 
@@ -28,14 +28,14 @@ class Silent(ScriptedModel):
 
 
 async def test_a_model_that_does_not_answer_keeps_no_other_from_answering(
-    fixed_models: type, tmp_path: Path, actor: Actor
+    fixed_models: type, open_service: Callable[..., Service], tmp_path: Path, actor: Actor
 ) -> None:
     """Skills on other models go on."""
     silent = Silent()
     models = fixed_models({"scripted": ScriptedModel(), "silent": silent})
 
     def service(model: str) -> Service:
-        return Service(Workbench(store=Database(tmp_path / "a.db"), make_catalog=lambda: models, default_model=model))
+        return open_service(tmp_path / "a.db", make_catalog=lambda: models, default_model=model)
 
     async with service("silent") as one:
         await one.define_skill(SkillDefinition.parse({"name": "slow", "description": "d", "prompt": "p"}), actor)
