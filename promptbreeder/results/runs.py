@@ -115,7 +115,8 @@ class RunReport(Result):
                 f"Best on search: {self.best.search_score:.2f}{baseline}, {self.best.decoding} decoding, "
                 f"{self.best.demonstrations} demonstrations: {self.best.prompt!r}"
             )
-        progress = f"Generation {self.generation}/{self.generations}; {self.tokens:,} of {self.budget_tokens:,} tokens"
+        reached = f"Generation {self.generation}/{self.generations}" if self.generations else "First population"
+        progress = f"{reached}; {self.tokens:,} of {self.budget_tokens:,} tokens"
         eta = "" if self.eta_seconds is None else f"; about {self.eta_seconds:.0f} s left"
         lines.append(
             f"{progress} ({self.prompt_tokens:,} read, {self.completion_tokens:,} written); {self.calls:,} calls, "

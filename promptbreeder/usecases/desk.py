@@ -228,7 +228,9 @@ def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, *, judge
         winner,
         origin="evolved",
         parents=(plan.incumbent,),
-        operator=source_of(plan, winner) or (made["operator"] if made else "candidate"),
+        # What no generation told of was measured before the first was complete.
+        operator=source_of(plan, winner)
+        or (made["operator"] if made else "candidate" if winner in plan.seeds else "first population"),
         run_id=run_id,
         calibration={"fingerprint": measured_on, "prior": list(prior)} if prior is not None else None,
         now=now,

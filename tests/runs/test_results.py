@@ -17,7 +17,7 @@ from promptbreeder.models.base import Generate
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.prompt import Prompt
 from promptbreeder.requests import BUDGET_TOKENS, Actor, EvolveRequest, SkillDefinition
-from promptbreeder.results import RunReport
+from promptbreeder.results import PromptView, RunReport
 from promptbreeder.service import Service
 from promptbreeder.usecases.evolving import TOKENS_PER_CALL
 
@@ -135,11 +135,12 @@ async def routing(tmp_path: Path, open_service: Callable[..., Service], actor: A
     """Return a function that evolves the example skill with 360 long messages, where a block costs a lot."""
     definition = SkillDefinition.parse(json.loads((EXAMPLES / "ticket-route.json").read_text(encoding="utf-8")))
 
-    async def evolved(budget_tokens: int) -> RunReport:
+    async def evolved(budget_tokens: int) -> tuple[RunReport, PromptView]:
         async with open_service(tmp_path / f"{budget_tokens}.db", ScriptedModel()) as service:
             await service.define_skill(definition, actor)
             request = EvolveRequest.parse({"skill": definition.name, "budget_tokens": budget_tokens})
-            return await service.evolve(request, actor, wait_seconds=60)
+            report = await service.evolve(request, actor, wait_seconds=60)
+            return report, await service.prompt(definition.name, report.version)
 
     return evolved
 
@@ -149,16 +150,18 @@ async def test_what_is_kept_for_the_gate_brings_a_challenger_where_there_is_none
     routing: Callable[..., Any], budget: int
 ) -> None:
     """A search that was cut off before any candidate was measured in full still ends with a version, within budget."""
-    report = await routing(budget)
+    report, made = await routing(budget)
     assert (report.version, report.tokens <= budget) == (2, True)
     assert "Version 2 is better" in report.verdict
+    assert "First population; " in str(report)
+    assert made.operator == "first population"
 
 
 async def test_a_budget_too_small_for_any_candidate_is_not_called_a_search_without_improvement(
     routing: Callable[..., Any],
 ) -> None:
     """Nothing was shown, so nothing is claimed, and what to do is said."""
-    report = await routing(9_000)
+    report, _ = await routing(9_000)
     assert report.version is None
     assert report.verdict.startswith("No candidate was measured on the whole search split; give it a larger budget.")
 
