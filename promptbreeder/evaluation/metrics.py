@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from promptbreeder.errors import InvalidInput
+from promptbreeder.evaluation.matching import NoPattern, OutOfTime, search
 from promptbreeder.skill import Skill
 from promptbreeder.text import normalise
 
@@ -21,6 +22,8 @@ _LONGEST_REPLY = 4_000
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+")
 _BULLET = re.compile(r"^\s*(?:[-*•](?!\d)|\d+[.)](?!\d))\s*")
 """What a list item may begin with; the minus sign and the decimal point of a number are part of the item."""
+_PROBES = tuple(body + end for body in ("a" * 40, "0" * 40, "aB 1, " * 7) for end in ("!", "\n\n\n"))
+"""What a pattern that backtracks without end shows itself on: much that it may repeat, then what it does not hold."""
 _WRAPPERS = "\"'`“”‘’*"
 
 
@@ -59,9 +62,11 @@ def objection_to(skill: Skill, expected: str) -> str | None:
         return f"it is not among the labels {', '.join(skill.labels)}"
     if skill.metric == "regex":
         try:
-            re.compile(expected)
-        except (re.error, RecursionError, OverflowError) as error:
+            search(expected, _PROBES)
+        except NoPattern as error:
             return f"it is not a regular expression: {error}"
+        except OutOfTime:
+            return r"searching 40 characters for it takes more than a second: it repeats what repeats, as (\w+)+ does"
     if skill.metric == "json" and _object(expected) is None:
         return "it is not a JSON object"
     if skill.metric == "number" and not _NUMBER.search(expected):
@@ -151,14 +156,17 @@ def _contains(reply: str, expected: str) -> Verdict:
 
 
 def _regex(reply: str, expected: str) -> Verdict:
+    """Tell whether the pattern is found in the first 4,000 characters; where that takes too long it is not."""
     answer = reply.strip()[:_LONGEST_REPLY]
     try:
-        found = re.search(expected, answer)
-    except re.error as error:
+        (found,) = search(expected, [answer])
+    except NoPattern as error:
         raise InvalidInput(
             f"expected {expected!r} is not a regular expression: {error}; correct the example"
         ) from error
-    return Verdict(float(found is not None), parsed=bool(answer), answer=answer)
+    except OutOfTime:
+        return Verdict(0.0, parsed=False, answer=answer)
+    return Verdict(float(found), parsed=bool(answer), answer=answer)
 
 
 def _list(reply: str, expected: str) -> Verdict:

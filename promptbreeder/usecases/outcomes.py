@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import ValidationError
 
-from promptbreeder.errors import InvalidInput
+from promptbreeder.errors import Conflict, InvalidInput
 from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution.lessons import LEAKING_CHARACTERS
 from promptbreeder.prompt import Prompt
@@ -47,21 +47,22 @@ async def record_outcome(
     if correct is None and expected is None:
         raise InvalidInput("say whether the answer was right (correct), or what would have been right (expected)")
     now = bench.clock()
+    call, skill = await bench.store.read(lambda db: ((call := calls.get(db, call_id)), skills.get(db, call.skill)))
+    # Before anything is stored: a judge that takes its time must not keep other processes from writing.
+    right, example = bool(correct), None
+    if expected is not None:
+        example = _example(skill, call.input, expected)
+        right = _is_right(skill, call.answer, example.expected or "")
+        if correct is not None and correct != right:
+            raise InvalidInput(
+                f"the answer {call.answer[:60]!r} is {'right' if right else 'wrong'} where {expected!r} is expected, "
+                f"and correct={str(correct).lower()} says the opposite; give one of the two. Nothing was stored."
+            )
 
     def store(db: Tables) -> OutcomeReport:
-        call = calls.get(db, call_id)
-        skill = skills.get(db, call.skill)
-        right, kept = bool(correct), None
-        example = None if expected is None else _example(skill, call.input, expected)
-        if example is not None:
-            right = _is_right(skill, call.answer, example.expected or "")
-            if correct is not None and correct != right:
-                raise InvalidInput(
-                    f"the answer {call.answer[:60]!r} is {'right' if right else 'wrong'} where {expected!r} is "
-                    f"expected, and correct={str(correct).lower()} says the opposite; give one of the two. Nothing "
-                    "was stored."
-                )
-            kept = _kept(db, skill, example, now)
+        if skills.get(db, skill.name) != skill:
+            raise Conflict(f"'{skill.name}' was changed at this moment; report the outcome again. Nothing was stored.")
+        kept = None if example is None else _kept(db, skill, example, now)
         number = kept.id if kept is not None else None
         outcomes.add(db, call, correct=right, example=number, note=note, actor=actor.kind, client=actor.client, now=now)
         if number is not None:

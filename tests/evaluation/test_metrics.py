@@ -184,6 +184,21 @@ def test_a_pattern_is_searched_for_in_the_reply(judge: Metric) -> None:
         judge("x", "(")
 
 
+@scored("regex")
+def test_a_search_that_takes_too_long_finds_nothing(judge: Metric) -> None:
+    """Whoever judges goes on, and the next pattern is searched for as if nothing had been."""
+    assert judge("x" * 34 + "!", "^(x+x+)+$") == (0.0, False, "x" * 34 + "!")
+    assert judge("x" * 34, "^(x+x+)+$") == (1.0, True, "x" * 34)
+
+
+@scored("regex")
+def test_a_pattern_means_what_it_means_to_python(judge: Metric) -> None:
+    r"""Not what other engines take it for: `\w` is a letter of any script and no mark, and `{e}` is no fuzziness."""
+    assert [judge(reply, r"^\w+$").score for reply in ("été", "x²", "हिन्दी")] == [1, 1, 0]
+    assert [judge(reply, "^foo{e}$").score for reply in ("foo{e}", "fo")] == [1, 0]
+    assert judge("no bar", r"^(?!.*foo).*\b(?i:BAR)$").score == 1
+
+
 @scored("number")
 @pytest.mark.parametrize(
     ("reply", "expected", "right"),
@@ -279,6 +294,7 @@ def test_overlap_of_words_is_graded(judge: Metric, reply: str, expected: str, sc
     [
         ("label", "sales", "not among the labels billing, bug, bug fix, Not urgent"),
         ("regex", "(", "not a regular expression"),
+        ("regex", r"^(\w+\s?)+$", r"takes more than a second: it repeats what repeats, as (\w+)+ does"),
         ("json", "[1]", "not a JSON object"),
         ("number", "seven", "no number"),
     ],

@@ -1,15 +1,21 @@
 """Outcomes: each call has one, it feeds the window of production, and a corrected answer becomes an example."""
 
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from promptbreeder.errors import Conflict, InvalidInput, NotFound
+from promptbreeder.evaluation.metrics import Metric, Verdict
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.results import Answered, OutcomeReport
 from promptbreeder.service import Service
-from promptbreeder.skill import Example, Split
+from promptbreeder.skill import Example, Skill, Split
+from promptbreeder.store.tables import Tables
+from promptbreeder.usecases import outcomes
 
 pytestmark = pytest.mark.anyio
 NEW = "My parcel number {} is lost"
@@ -101,6 +107,51 @@ async def test_an_outcome_that_makes_no_sense_is_refused_whole(
         await service.record_outcome(call.call_id, actor, **given)
     assert stored() == before
     assert (await service.record_outcome(call.call_id, actor, correct=True)).drift.n == 1
+
+
+async def test_judging_keeps_nobody_from_writing(
+    service: Service, call: Answered, actor: Actor, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A metric may take its time over an answer; other processes share the database."""
+
+    def slow_metric_of(_: Skill) -> Metric:
+        with closing(sqlite3.connect(database, timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+        return lambda answer, _: Verdict(1.0, parsed=True, answer=answer)
+
+    monkeypatch.setattr(outcomes, "metric_of", slow_metric_of)
+    assert (await service.record_outcome(call.call_id, actor, expected="billing")).correct is True
+
+
+async def test_an_outcome_of_a_skill_that_changed_meanwhile_is_refused(
+    service: Service,
+    call: Answered,
+    actor: Actor,
+    ticket_skill: Callable[..., SkillDefinition],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """What was right by the old metric need not be by the new one; reported again, it is judged by that."""
+    write = service._bench.store.write
+
+    async def overtaken(work: Callable[[Tables], OutcomeReport]) -> OutcomeReport:
+        monkeypatch.undo()
+        await service.define_skill(ticket_skill(metric="contains", examples=[]), actor)
+        return await write(work)
+
+    monkeypatch.setattr(service._bench.store, "write", overtaken)
+    with pytest.raises(Conflict, match="changed at this moment; report the outcome again"):
+        await service.record_outcome(call.call_id, actor, expected="billing")
+    assert (await service.record_outcome(call.call_id, actor, expected="billing")).correct is True
+
+
+async def test_a_pattern_without_end_is_refused(service: Service, actor: Actor) -> None:
+    """As an example it would take a second of every measurement, and be wrong each time."""
+    definition = {"name": "words", "description": "Repeat.", "prompt": "Repeat.", "metric": "regex"}
+    await service.define_skill(SkillDefinition.parse(definition), actor)
+    call = await service.run_skill("words", "the quick brown fox jumps over the lazy dog")
+    with pytest.raises(InvalidInput, match=r"takes more than a second.*Nothing was stored"):
+        await service.record_outcome(call.call_id, actor, expected=r"^(\w+\s?)+$")
+    assert (await service.record_outcome(call.call_id, actor, expected=r"\w")).correct is True
 
 
 async def test_an_unknown_call_is_not_found(service: Service, actor: Actor) -> None:
