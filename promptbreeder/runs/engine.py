@@ -19,8 +19,8 @@ from promptbreeder.evolution.asks import Strategy
 from promptbreeder.runs.driver import Driver
 from promptbreeder.runs.outcome import Outcome
 
-LEASE_SECONDS = 30.0
 HEARTBEAT_SECONDS = 10.0
+"""A third of a lease: a beat that is late or fails costs nothing."""
 POLL_SECONDS = 0.5
 log = logging.getLogger(__name__)
 

@@ -3,13 +3,19 @@
 from promptbreeder.store.tables import Tables
 
 
-def take(db: Tables, name: str, *, owner: str, now: float, seconds: float) -> bool:
-    """Take the lease `name` if nobody holds it, and tell whether it was taken.
+def is_honoured(until: float, *, now: float, seconds: float) -> bool:
+    """Tell whether a lease that was taken for `seconds` and ends at `until` still holds.
 
     One that ends later than any lease taken now would is left from before the clock went back, and is not honoured.
+    So `now` must be read after the lease was: within the transaction, where that waits for the database.
     """
+    return now < until <= now + seconds
+
+
+def take(db: Tables, name: str, *, owner: str, now: float, seconds: float) -> bool:
+    """Take the lease `name` if nobody holds it, and tell whether it was taken."""
     for row in db.query("SELECT owner, lease_until FROM leases WHERE name = ?", [name]):
-        if row["owner"] != owner and now < row["lease_until"] <= now + seconds:
+        if row["owner"] != owner and is_honoured(row["lease_until"], now=now, seconds=seconds):
             return False
     db.execute(
         "INSERT INTO leases VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET owner = excluded.owner, "

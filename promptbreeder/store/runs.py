@@ -11,8 +11,10 @@ from typing import Any
 
 from promptbreeder.errors import Conflict, LeaseLost, NotFound
 from promptbreeder.results import RunStatus
+from promptbreeder.store.leases import is_honoured
 from promptbreeder.store.tables import Tables
 
+LEASE_SECONDS = 30.0
 LIVE = ("queued", "running", "paused")
 
 
@@ -45,7 +47,7 @@ class Run:
 
     def is_leased(self, now: float) -> bool:
         """Whether a process drives it."""
-        return self.owner is not None and self.lease_until > now
+        return self.owner is not None and is_honoured(self.lease_until, now=now, seconds=LEASE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +136,7 @@ def has_finished(db: Tables, skill: str) -> bool:
     return bool(db.table("runs").count_where("skill = ? AND status = 'finished'", [skill]))
 
 
-def claim(db: Tables, run_id: str, *, owner: str, now: float, lease_seconds: float) -> int:
+def claim(db: Tables, run_id: str, *, owner: str, now: float) -> int:
     """Take the lease of a run that nobody drives, and return the new fence.
 
     Raises:
@@ -148,19 +150,19 @@ def claim(db: Tables, run_id: str, *, owner: str, now: float, lease_seconds: flo
     db.execute(
         "UPDATE runs SET owner = ?, fence = fence + 1, lease_until = ?, status = 'running', error = NULL, "
         "updated_at = ? WHERE run_id = ?",
-        [owner, now + lease_seconds, now, run_id],
+        [owner, now + LEASE_SECONDS, now, run_id],
     )
     return run.fence + 1
 
 
-def heartbeat(db: Tables, run_id: str, fence: int, *, now: float, lease_seconds: float) -> None:
+def heartbeat(db: Tables, run_id: str, fence: int, *, now: float) -> None:
     """Extend the lease.
 
     Raises:
         LeaseLost: if another process took the run over.
     """
     _check_fence(db, run_id, fence)
-    db.execute("UPDATE runs SET lease_until = ? WHERE run_id = ?", [now + lease_seconds, run_id])
+    db.execute("UPDATE runs SET lease_until = ? WHERE run_id = ?", [now + LEASE_SECONDS, run_id])
 
 
 def request_cancel(db: Tables, run_id: str, *, now: float) -> None:

@@ -16,7 +16,7 @@ from promptbreeder.results import RunStatus
 from promptbreeder.runs.answering import Answering, Material
 from promptbreeder.runs.blocks import BLOCK_SIZE, in_blocks
 from promptbreeder.runs.driver import Driver
-from promptbreeder.runs.engine import LEASE_SECONDS, Job
+from promptbreeder.runs.engine import Job
 from promptbreeder.runs.ledger import Ledger
 from promptbreeder.runs.outcome import Outcome, Progress
 from promptbreeder.runs.plan import Plan
@@ -42,17 +42,13 @@ class StoreDesk:
 
     async def claim(self, run_id: str) -> int:
         """Take the lease and return the fence."""
-        now = self._bench.clock()
         return await self._bench.store.write(
-            lambda db: runs.claim(db, run_id, owner=self._owner, now=now, lease_seconds=LEASE_SECONDS)
+            lambda db: runs.claim(db, run_id, owner=self._owner, now=self._bench.clock())
         )
 
     async def beat(self, run_id: str, fence: int) -> None:
         """Extend the lease."""
-        now = self._bench.clock()
-        await self._bench.store.write(
-            lambda db: runs.heartbeat(db, run_id, fence, now=now, lease_seconds=LEASE_SECONDS)
-        )
+        await self._bench.store.write(lambda db: runs.heartbeat(db, run_id, fence, now=self._bench.clock()))
 
     async def cancel_requested(self, run_id: str) -> bool:
         """Whether somebody asked for the run to be cancelled."""

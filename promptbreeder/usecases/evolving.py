@@ -117,9 +117,9 @@ async def report(
 
 async def cancel(bench: Workbench, engine: Engine, run_id: str, actor: Actor) -> None:
     """Ask a run to stop, in whichever process it is; one that nobody drives is marked as cancelled at once."""
-    now = bench.clock()
 
     def request(db: Tables) -> None:
+        now = bench.clock()
         run = runs.get(db, run_id)
         if run.has_ended:
             raise Conflict(f"run {run_id} has already ended ({run.status}); nothing to cancel")

@@ -95,9 +95,9 @@ async def delete_example(bench: Workbench, name: str, number: int, actor: Actor)
         NotFound: if the skill has no such example.
         Conflict: while a process drives a run that holds the example.
     """
-    now = bench.clock()
 
     def change(db: Tables) -> ExampleChange:
+        now = bench.clock()
         skills.get(db, name)
         same = examples.same_input(db, name, number)
         live = runs.live(db, name)

@@ -47,8 +47,9 @@ async def monitor_if_due(bench: Workbench, engine: Engine) -> MonitorReport | No
 async def monitor(bench: Workbench, engine: Engine, *, open_models: bool = True) -> MonitorReport:
     """Check all skills now; while another process does so, tell what it saw last."""
     owner = secrets.token_hex(8)
-    now = bench.clock()
-    if not await bench.store.write(lambda db: leases.take(db, _LEASE, owner=owner, now=now, seconds=LEASE_SECONDS)):
+    if not await bench.store.write(
+        lambda db: leases.take(db, _LEASE, owner=owner, now=bench.clock(), seconds=LEASE_SECONDS)
+    ):
         return (await last_looks(bench)).model_copy(update={"note": "Another process is checking just now."})
     try:
         names = [skill.name for skill in await bench.store.read(skills.all_skills)]

@@ -48,6 +48,18 @@ async def test_an_owner_that_lost_its_lease_writes_nothing_more(  # noqa: PLR091
     assert "was taken over" in caplog.text
 
 
+async def test_a_lease_from_before_the_clock_went_back_holds_nobody_up(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any], held_model: Callable[[int], Any]
+) -> None:
+    """A dead owner's lease that ends in two hours would else keep the run, and its skill, from everybody that long."""
+    model = held_model(4)
+    async with open_service(database, model, hours=2) as ahead:
+        run = await evolve(ahead, wait=0)
+        await model.reached.wait()
+        async with open_service(database) as service:
+            assert (await evolve(service, run_id=run.run_id)).status == "finished"
+
+
 @pytest.mark.parametrize("hold_at", [1, 5])
 async def test_any_process_can_cancel_a_run(
     database: Path,

@@ -15,7 +15,6 @@ from promptbreeder.store import runs
 from promptbreeder.store.tables import Tables
 
 _SKILL = "ticket-route"
-_LEASE = 30.0
 _PROCESS = st.integers(0, 2)
 
 
@@ -24,7 +23,7 @@ def _create(db: Tables, run_id: str = "r-1", *, skill: str = _SKILL, now: float 
 
 
 def _claim(db: Tables, owner: str, now: float, run_id: str = "r-1") -> int:
-    return runs.claim(db, run_id, owner=owner, now=now, lease_seconds=_LEASE)
+    return runs.claim(db, run_id, owner=owner, now=now)
 
 
 def _append(db: Tables, fence: int, n: int, answer: str = "{}", run_id: str = "r-1") -> None:
@@ -37,7 +36,7 @@ def _stop(db: Tables, fence: int, status: RunStatus, *, error: str | None = None
 
 _WRITES: dict[str, Callable[[Tables, int], object]] = {
     "answer": lambda db, fence: _append(db, fence, 0),
-    "heartbeat": lambda db, fence: runs.heartbeat(db, "r-1", fence, now=1.0, lease_seconds=_LEASE),
+    "heartbeat": lambda db, fence: runs.heartbeat(db, "r-1", fence, now=1.0),
     "progress": lambda db, fence: runs.set_progress(db, "r-1", fence, "{}", now=1.0),
     "stop": lambda db, fence: _stop(db, fence, "finished"),
     "immigrants": lambda db, fence: runs.take_immigrants(db, "r-1", fence, now=1.0),
@@ -127,6 +126,13 @@ def test_claiming_takes_the_lease_for_a_time(run: Tables) -> None:
     assert [stored.is_leased(now) for now in (100.0, 129.9, 130.0)] == [True, True, False]
 
 
+def test_a_lease_that_ends_later_than_any_taken_now_is_not_honoured(run: Tables) -> None:
+    """It was taken before the clock went back, by a process that may long be dead."""
+    _claim(run, "a", 100.0)
+    assert [runs.get(run, "r-1").is_leased(now) for now in (100.0, 99.9)] == [True, False]
+    _claim(run, "b", 0.0)
+
+
 @pytest.mark.parametrize("owner", ["b", "a"])
 def test_a_leased_run_cannot_be_claimed(run: Tables, owner: str) -> None:
     """Not even under the same name: two tasks of one process would drive it twice. The holder is not disturbed."""
@@ -149,7 +155,7 @@ def test_a_run_is_taken_over_after_its_lease_and_the_fence_grows(run: Tables) ->
 def test_a_heartbeat_extends_the_lease(run: Tables) -> None:
     """Counted from the beat, not from the old end."""
     fence = _claim(run, "a", 0.0)
-    runs.heartbeat(run, "r-1", fence, now=20.0, lease_seconds=_LEASE)
+    runs.heartbeat(run, "r-1", fence, now=20.0)
     with pytest.raises(Conflict):
         _claim(run, "b", 49.9)
     _claim(run, "b", 50.0)
@@ -390,14 +396,14 @@ class Drivers(RuleBasedStateMachine):
         with _refused(Conflict if self.ended or self._is_driven() else None):
             fence = _claim(self.db, str(process), self.now)
             assert fence > max(self.fences)
-            self.fences[process], self.holder, self.until = fence, process, self.now + _LEASE
+            self.fences[process], self.holder, self.until = fence, process, self.now + runs.LEASE_SECONDS
 
     @rule(process=_PROCESS)
     def beat(self, process: int) -> None:
         """Extend the lease."""
         with _refused(self._unless_holder(process)):
-            runs.heartbeat(self.db, "r-1", self.fences[process], now=self.now, lease_seconds=_LEASE)
-            self.until = self.now + _LEASE
+            runs.heartbeat(self.db, "r-1", self.fences[process], now=self.now)
+            self.until = self.now + runs.LEASE_SECONDS
 
     @rule(process=_PROCESS)
     def append(self, process: int) -> None:
