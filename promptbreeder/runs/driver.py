@@ -34,6 +34,10 @@ PROBE_SHARE = 0.01
 FINALISTS = 3
 
 
+class _JournalEnds(Exception):
+    """What is asked now was not answered before, and nobody answers it."""
+
+
 class Driver:
     """Drives one run."""
 
@@ -41,14 +45,17 @@ class Driver:
         self,
         plan: Plan,
         *,
-        answering: Answering,
+        answering: Answering | None,
         ledger: Ledger,
         meter: Meter,
         journal: Journal,
         clock: Callable[[], float],
         tell: Callable[[Progress], Awaitable[None]],
     ) -> None:
-        """Collaborators only. `clock` gives the seconds since this driver began."""
+        """Collaborators only; without `answering` the driver only replays.
+
+        `clock` gives the seconds since this driver began.
+        """
         self._plan = plan
         self._answering = answering
         self._ledger = ledger
@@ -57,6 +64,7 @@ class Driver:
         self._clock = clock
         self._tell = tell
         self._replay: tuple[Stored, ...] = ()
+        self._caught_up = False
         self._number = 0
         self._exhausted = False
         self._seconds = 0.0
@@ -95,6 +103,13 @@ class Driver:
             gated = answer if isinstance(answer, Gated) else None
         return self._outcome(ended_by, gated)
 
+    async def replay(self, strategy: Strategy) -> Outcome:
+        """Return the outcome of a run that is cancelled where its journal ends; raises ReplayMismatch."""
+        try:
+            return await self.run(strategy)
+        except _JournalEnds:
+            return self.cut_short()
+
     async def _complete(self, finalists: tuple[Prompt, ...], token_limit: int) -> None:
         """Measure finalists on all blocks, one at a time and best first, so that a scant budget completes some."""
         self._meter.token_limit = token_limit
@@ -125,6 +140,11 @@ class Driver:
             if self._exhausted or (self._ledger.lead(best, incumbent) or 0.0) <= 0:
                 return
             await self._step(asks.Measure(prompts=(best,), blocks=(block,)))
+
+    @property
+    def has_caught_up(self) -> bool:
+        """Whether all that is journaled has been replayed, so that the run can be cut short where it stands."""
+        return self._caught_up
 
     def cut_short(self) -> Outcome:
         """Return the outcome of a run that was cancelled where it stands: same rule, no more measuring."""
@@ -192,7 +212,10 @@ class Driver:
             self._meter.restore(entry.usage, entry.charged)
             self._ledger.record(entry.results)
         else:
-            entry = await self._answered(number, ask)
+            self._caught_up = True
+            if self._answering is None:
+                raise _JournalEnds
+            entry = await self._answered(number, ask, self._answering)
         self._exhausted = self._exhausted or entry.exhausted
         self._seconds = entry.seconds
         if isinstance(ask, asks.Generation):
@@ -200,7 +223,7 @@ class Driver:
             # As each was first: whoever makes a prompt again has not made it.
             for unit in ask.units:
                 self._told.setdefault(unit.prompt.content_hash, unit)
-        if number >= len(self._replay):
+        if self._caught_up:
             await self._tell(self.progress())
         return entry.answer
 
@@ -214,7 +237,7 @@ class Driver:
             )
         return stored.entry
 
-    async def _answered(self, number: int, ask: AnyAsk) -> Entry:
+    async def _answered(self, number: int, ask: AnyAsk, answering: Answering) -> Entry:
         if isinstance(ask, asks.Immigrants):
             return await self._journal.append_arrivals(number, ask, self._now())
         before, known = self._meter.used, len(self._meter.seen)
@@ -223,15 +246,15 @@ class Driver:
         answer: AnyAnswer
         match ask:
             case asks.Write():
-                answer = await self._answering.write(ask)
+                answer = await answering.write(ask)
             case asks.Attempt():
-                answer, exhausted = await self._answering.attempt(ask)
+                answer, exhausted = await answering.attempt(ask)
             case asks.Measure():
-                answer, results, exhausted = await self._answering.measure(ask)
+                answer, results, exhausted = await answering.measure(ask)
             case Probe():
-                answer = await self._answering.probe(ask)
+                answer = await answering.probe(ask)
             case Gate():
-                answer = await self._answering.gate(ask)
+                answer = await answering.gate(ask)
             case asks.Generation():
                 answer = asks.Told()
         entry = Entry(

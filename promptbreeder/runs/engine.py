@@ -14,7 +14,15 @@ from typing import Protocol
 import anyio
 from anyio.abc import TaskGroup
 
-from promptbreeder.errors import LeaseLost, ModelError, PromptBreederError, ReplayMismatch, StoreError
+from promptbreeder.errors import (
+    InvalidInput,
+    LeaseLost,
+    ModelError,
+    PromptBreederError,
+    ReplayMismatch,
+    RunError,
+    StoreError,
+)
 from promptbreeder.evolution.asks import Strategy
 from promptbreeder.runs.driver import Driver
 from promptbreeder.runs.outcome import Outcome
@@ -49,12 +57,15 @@ class Desk(Protocol):
         """Whether somebody, in any process, asked for the run to be cancelled."""
         ...
 
-    async def wire(self, run_id: str, fence: int) -> Job:
-        """Build driver and strategy from the run's plan and journal. Raises ReplayMismatch, ModelError."""
+    async def wire(self, run_id: str, fence: int, *, replays_only: bool = False) -> Job:
+        """Build driver and strategy from the run's plan and journal. Raises ReplayMismatch, ModelError.
+
+        A driver that only replays needs no model.
+        """
         ...
 
     async def conclude(self, run_id: str, fence: int, outcome: Outcome | None) -> None:
-        """Make the version if there is one, and write the result; None: cancelled before anything was measured."""
+        """Make the version if there is one, and write the result; None: cancelled, and impossible to replay."""
         ...
 
     async def pause(self, run_id: str, fence: int, reason: str) -> None:
@@ -137,14 +148,26 @@ class Engine:
     async def _drive(self, run_id: str, fence: int, watched: _Watched) -> None:
         job: Job | None = None
         outcome: Outcome | None = None
-        with watched.scope:
-            job = await self._desk.wire(run_id, fence)
-            outcome = await job.driver.run(job.strategy)
-        if outcome is None:
-            # Only the watcher cancels this scope. A lost lease shows when the conclusion is written.
-            outcome = job.driver.cut_short() if job is not None else None
+        # Asked here too: a run that is driven only to be cancelled asks no model anything.
+        if not await self._desk.cancel_requested(run_id):
+            with watched.scope:
+                job = await self._desk.wire(run_id, fence)
+                outcome = await job.driver.run(job.strategy)
         with anyio.CancelScope(shield=True):
+            if outcome is None:
+                # Only the watcher cancels this scope. A lost lease shows when the conclusion is written.
+                outcome = await self._cut_short(run_id, fence, job)
             await self._desk.conclude(run_id, fence, outcome)
+
+    async def _cut_short(self, run_id: str, fence: int, job: Job | None) -> Outcome | None:
+        if job is not None and job.driver.has_caught_up:
+            return job.driver.cut_short()
+        try:
+            job = await self._desk.wire(run_id, fence, replays_only=True)
+            return await job.driver.replay(job.strategy)
+        except (RunError, InvalidInput) as error:
+            log.warning("run %s was cancelled and cannot be replayed: %s", run_id, error)
+            return None
 
     async def _put_down(
         self, how: Callable[[str, int, str], Awaitable[None]], run_id: str, fence: int, reason: str

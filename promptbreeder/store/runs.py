@@ -166,7 +166,7 @@ def heartbeat(db: Tables, run_id: str, fence: int, *, now: float) -> None:
 
 
 def request_cancel(db: Tables, run_id: str, *, now: float) -> None:
-    """Ask whoever drives the run to stop; a run that nobody drives is cancelled at once.
+    """Ask whoever drives the run, or takes it over, to stop.
 
     Raises:
         Conflict: if it has ended.
@@ -174,14 +174,7 @@ def request_cancel(db: Tables, run_id: str, *, now: float) -> None:
     run = get(db, run_id)
     if run.has_ended:
         raise Conflict(f"run {run_id} has already ended ({run.status}); nothing to cancel")
-    if run.is_leased(now):
-        db.execute("UPDATE runs SET cancel_requested = 1, updated_at = ? WHERE run_id = ?", [now, run_id])
-    else:
-        # The fence moves too: a driver that overslept its lease must not write to a cancelled run.
-        db.execute(
-            "UPDATE runs SET status = 'cancelled', owner = NULL, fence = fence + 1, updated_at = ? WHERE run_id = ?",
-            [now, run_id],
-        )
+    db.execute("UPDATE runs SET cancel_requested = 1, updated_at = ? WHERE run_id = ?", [now, run_id])
 
 
 def set_progress(db: Tables, run_id: str, fence: int, progress: str, *, now: float) -> None:

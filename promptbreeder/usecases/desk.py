@@ -27,7 +27,7 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.journalling import StoredJournal
 from promptbreeder.usecases.learning import note_patterns, source_of, told_of_lessons
-from promptbreeder.usecases.reporting import verdict_of
+from promptbreeder.usecases.reporting import NOT_REPLAYED, verdict_of
 from promptbreeder.usecases.run_facts import RunProgress, RunResult
 from promptbreeder.usecases.workbench import Workbench
 
@@ -54,26 +54,19 @@ class StoreDesk:
         """Whether somebody asked for the run to be cancelled."""
         return await self._bench.store.read(lambda db: runs.get(db, run_id).cancel_requested)
 
-    async def wire(self, run_id: str, fence: int) -> Job:
+    async def wire(self, run_id: str, fence: int, *, replays_only: bool = False) -> Job:
         """Build driver and strategy from the run's plan and journal."""
         bench = self._bench
         run = await bench.store.read(lambda db: runs.get(db, run_id))
         plan = Plan.model_validate(json.loads(run.config)["plan"])
-        executor = await bench.model(plan.skill.model)
-        writer_name = bench.default_writer or plan.skill.model
-        writer = await bench.model(writer_name)
-        plan.check_resumable(executor.fingerprint, writer.fingerprint)
         material = await self._material(plan)
         ledger, meter = Ledger(plan, len(material.search)), Meter(call_limit=plan.call_limit)
-        answering = Answering(
-            # Calibrated on the examples that the plan froze: the skill may have got more since.
-            evaluator=await bench.evaluator_on(plan.skill, material.train, list(chain(*material.search))),
-            writer=await bench.cached(writer_name),
-            metric=metric_of(plan.skill),
-            material=material,
-            ledger=ledger,
-            meter=meter,
-        )
+        answering = None
+        if replays_only:
+            # The models may have changed, or be gone: what they answered is in the journal.
+            plan.check_resumable(plan.executor, plan.writer)
+        else:
+            answering = await self._answering(plan, material, ledger, meter)
         started = time.monotonic()
 
         async def tell(progress: Progress) -> None:
@@ -113,7 +106,8 @@ class StoreDesk:
                 version = _keep_winner(db, run_id, plan, outcome, judged=judged, now=now)
             result = RunResult(
                 version=version,
-                verdict=verdict_of(plan, judged, version) + _late(runs.waiting_immigrants(db, run_id)),
+                verdict=(NOT_REPLAYED if judged is None else verdict_of(plan, judged, version))
+                + _late(runs.waiting_immigrants(db, run_id)),
                 search_score=outcome.score.accuracy if outcome is not None and outcome.score is not None else None,
                 inherited=told_of_lessons(db, run_id, plan, outcome, version),
             )
@@ -155,6 +149,22 @@ class StoreDesk:
         now = self._bench.clock()
         await self._bench.store.write(
             lambda db: runs.stop(db, run_id, fence, status=status, result=None, error=reason, now=now)
+        )
+
+    async def _answering(self, plan: Plan, material: Material, ledger: Ledger, meter: Meter) -> Answering:
+        bench = self._bench
+        executor = await bench.model(plan.skill.model)
+        writer_name = bench.default_writer or plan.skill.model
+        writer = await bench.model(writer_name)
+        plan.check_resumable(executor.fingerprint, writer.fingerprint)
+        return Answering(
+            # Calibrated on the examples that the plan froze: the skill may have got more since.
+            evaluator=await bench.evaluator_on(plan.skill, material.train, list(chain(*material.search))),
+            writer=await bench.cached(writer_name),
+            metric=metric_of(plan.skill),
+            material=material,
+            ledger=ledger,
+            meter=meter,
         )
 
     async def _material(self, plan: Plan) -> Material:

@@ -116,18 +116,20 @@ async def report(
 
 
 async def cancel(bench: Workbench, engine: Engine, run_id: str, actor: Actor) -> None:
-    """Ask a run to stop, in whichever process it is; one that nobody drives is marked as cancelled at once."""
+    """Stop a run, in whichever process it is; one that nobody drives is concluded here, from its journal.
+
+    Raises:
+        NotFound: if there is no such run.
+        Conflict: if it has ended.
+    """
 
     def request(db: Tables) -> None:
         now = bench.clock()
-        run = runs.get(db, run_id)
-        if run.has_ended:
-            raise Conflict(f"run {run_id} has already ended ({run.status}); nothing to cancel")
         runs.request_cancel(db, run_id, now=now)
         events.append(
             db,
             ts=now,
-            skill=run.skill,
+            skill=runs.get(db, run_id).skill,
             kind="cancel",
             actor=actor.kind,
             client=actor.client,
@@ -136,6 +138,7 @@ async def cancel(bench: Workbench, engine: Engine, run_id: str, actor: Actor) ->
         )
 
     await bench.store.write(request)
+    await _take_over(bench, engine, run_id)
     with anyio.move_on_after(5):
         await engine.wait(run_id)
 

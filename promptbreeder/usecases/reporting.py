@@ -18,6 +18,10 @@ WEAK_WRITER_SHARE = 0.75
 """With more of its texts rejected than this, the writer is said to be the limit."""
 WEAK_WRITER_TEXTS = 20
 MAX_LINEAGE = 8
+NOT_REPLAYED = (
+    "The run was cancelled, and no version was made: its journal cannot be replayed, since the program or the run's "
+    "examples changed. Give what it found to a new run as a candidate, if it is worth keeping."
+)
 
 
 def inherited_of(db: Tables, version: Version) -> str:
@@ -118,9 +122,9 @@ def report_of(run: runs.Run) -> RunReport:
     )
 
 
-def verdict_of(plan: Plan, outcome: Outcome | None, version: int | None) -> str:
+def verdict_of(plan: Plan, outcome: Outcome, version: int | None) -> str:
     """Return in one or two sentences what a run found, or why it found nothing."""
-    if outcome is None or outcome.winner is None or outcome.score is None or outcome.baseline is None:
+    if outcome.winner is None or outcome.score is None or outcome.baseline is None:
         return "Nothing was measured in full before the run ended; give it a larger budget."
     if outcome.winner == plan.seeds[0]:
         found = (

@@ -17,6 +17,21 @@ from promptbreeder.usecases import evolving
 
 pytestmark = pytest.mark.anyio
 DEADLINE = 30
+_AHEAD_AT = 12
+"""A model call at which a candidate is ahead on the whole search split."""
+
+
+class _NeverOpen(ScriptedModel):
+    """A model that loads for ever."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opening = anyio.Event()
+
+    async def open(self) -> None:
+        """Begin."""
+        self.opening.set()
+        await anyio.sleep_forever()
 
 
 @pytest.fixture(autouse=True)
@@ -96,6 +111,64 @@ async def test_a_run_that_nobody_drives_is_cancelled_at_once(
         again = await evolve(service)
     assert again.run_id != run.run_id
     assert again.status == "finished"
+
+
+async def test_cancelling_a_paused_run_keeps_its_best_prompt_as_cancelling_a_live_one_does(  # noqa: PLR0917  fixtures
+    copy_of: Callable[[str], Path],
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    held_model: Callable[[int], Any],
+    winner: Callable[[Path], Any],
+    actor: Actor,
+) -> None:
+    """It is found in the journal: the model may have changed meanwhile, or be gone, and is asked nothing."""
+    live, paused = copy_of("live"), copy_of("paused")
+    model = held_model(_AHEAD_AT)
+    async with open_service(live, model) as service:
+        run = await evolve(service, wait=0)
+        await model.reached.wait()
+        expected = await service.cancel_run(run.run_id, actor)
+    async with open_service(paused, ScriptedModel(fail_at={_AHEAD_AT: ModelCrashed("gone")})) as service:
+        run = await evolve(service)
+    other = ScriptedModel(name="other")
+    async with open_service(paused, other) as service:
+        cancelled = await service.cancel_run(run.run_id, actor)
+    assert other.calls == 0
+    assert (cancelled.status, cancelled.version, cancelled.verdict) == ("cancelled", 2, expected.verdict)
+    assert winner(paused) == winner(live) is not None
+
+
+async def test_a_run_that_is_cancelled_before_it_has_gone_on_keeps_its_best_prompt(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any], actor: Actor
+) -> None:
+    """A resumed run first loads its model, which takes a while; what it had found is not lost to who cancels then."""
+    async with open_service(database, ScriptedModel(fail_at={_AHEAD_AT: ModelCrashed("gone")})) as service:
+        run = await evolve(service)
+    model = _NeverOpen()
+    async with open_service(database, model) as service:
+        await evolve(service, run_id=run.run_id, wait=0)
+        await model.opening.wait()
+        assert (await service.cancel_run(run.run_id, actor)).version == 2
+
+
+async def test_cancelling_a_run_that_cannot_be_replayed_says_that_no_version_was_made(
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    actor: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is over all the same: nobody is told to resume it, its best prompt is shown, and a new run can begin."""
+    async with open_service(database, ScriptedModel(fail_at={_AHEAD_AT: ModelCrashed("gone")})) as service:
+        run = await evolve(service)
+        with monkeypatch.context() as patched:
+            patched.setattr("promptbreeder.runs.plan.ENGINE_VERSION", -1)
+            cancelled = await service.cancel_run(run.run_id, actor)
+        assert (cancelled.status, cancelled.version, cancelled.best) == ("cancelled", None, run.best)
+        assert "no version was made: its journal cannot be replayed" in cancelled.verdict
+        assert "to a new run as a candidate" in cancelled.verdict
+        assert "resume" not in str(cancelled)
+        assert (await evolve(service)).run_id != run.run_id
 
 
 async def test_the_same_arguments_join_the_run_and_others_are_a_conflict(
