@@ -1,7 +1,9 @@
 """Every command: what it does, one JSON document with --json, and a plain sentence where it fails."""
 
 import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from promptbreeder_server.commands import cli
 
 Run = Callable[..., Result]
 Told = Callable[..., Any]
+EXAMPLES = Path(__file__).parents[2] / "examples"
 SMALL = ("--generations", 2, "--population", 6, "--budget-tokens", 60_000)
 
 
@@ -285,3 +288,12 @@ def test_a_flag_wins_over_the_environment(told: Told, tmp_path: Path) -> None:
     findings = {found["check"]: found["detail"] for found in told("--home", tmp_path / "other", "doctor")}
     assert findings["setting home"] == str(tmp_path / "other")
     assert (tmp_path / "other" / "promptbreeder.db").exists()
+
+
+def test_the_demo_does_not_measure_another_model_than_was_asked_for(run: Run, environment: dict[str, str]) -> None:
+    """A skill stays on its model, so an earlier demo's would be measured again; another folder helps, and is named."""
+    run("import", EXAMPLES / "ticket-route.json")
+    with closing(sqlite3.connect(Path(environment["PROMPTBREEDER_HOME"]) / "promptbreeder.db")) as database, database:
+        database.execute("UPDATE skills SET body = json_set(body, '$.model', 'embedded:/a.gguf')")
+    said = run("demo", code=1).stderr
+    assert "on embedded:/a.gguf, and a skill stays on its model; for scripted take another folder" in said
