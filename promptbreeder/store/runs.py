@@ -49,6 +49,18 @@ class Run:
         """Whether a process drives it."""
         return self.owner is not None and is_honoured(self.lease_until, now=now, seconds=LEASE_SECONDS)
 
+    def is_orphaned(self, now: float) -> bool:
+        """Whether it is to be driven, and nobody does: who drove it was killed, and could not write that it stopped."""
+        return self.status in {"queued", "running"} and not self.is_leased(now)
+
+    def status_at(self, now: float) -> RunStatus:
+        """Return how it really stands: the row of a killed driver goes on saying `running`."""
+        if self.has_ended or self.is_leased(now):
+            return self.status
+        if self.cancel_requested:
+            return "cancelled"
+        return "paused" if self.status == "running" else self.status
+
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
@@ -70,7 +82,9 @@ def create(
     """
     other = live(db, skill)
     if other is not None:
-        raise Conflict(f"run {other.run_id} of '{skill}' is {other.status}; follow it with get_run, or cancel_run it")
+        raise Conflict(
+            f"run {other.run_id} of '{skill}' is {other.status_at(now)}; follow it with get_run, or cancel_run it"
+        )
     db.table("runs").insert(
         {
             "run_id": run_id,

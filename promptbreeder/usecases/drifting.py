@@ -26,7 +26,7 @@ class Standing:
     before: Version | None
     """The version that a rollback would go to."""
     run: str | None
-    """A run that has not ended."""
+    """A run that has not ended, nor was cancelled."""
     check: Check | None
     """The monitor's last look."""
 
@@ -46,7 +46,7 @@ def standing(db: Tables, name: str, now: float) -> Standing:
         reading=read_drift([outcome.correct for outcome in found], detector, promoted_at=moved.ts, now=now),
         last_outcome=outcomes.last(db, name),
         before=versions.get(db, name, previous) if previous is not None else None,
-        run=live.run_id if live is not None else None,
+        run=live.run_id if live is not None and live.status_at(now) != "cancelled" else None,
         check=checks.get(db, name),
     )
 

@@ -40,7 +40,11 @@ async def evolve(bench: Workbench, engine: Engine, request: EvolveRequest, actor
     if request.run_id is not None:
         return await _resume(bench, engine, request)
     live = await bench.store.read(lambda db: runs.live(db, request.skill))
-    if live is not None:
+    if live is not None and live.status_at(bench.clock()) == "cancelled":
+        # Who drove it ended before it could conclude it: what it found is kept now, and a new run is begun.
+        await _start(bench, engine, live.run_id)
+        await engine.wait(live.run_id)
+    elif live is not None:
         return await _join(bench, engine, request, live)
     plan, later = await _plan(bench, request)
     now = bench.clock()
@@ -98,18 +102,23 @@ async def report(
 
     With `take_over`, a run whose driver died meanwhile is driven here from when its lease has run out.
     """
-    found = await run_report(bench, run_id)
+
+    async def look() -> RunReport:
+        if take_over and (await bench.store.read(lambda db: runs.get(db, run_id))).is_orphaned(bench.clock()):
+            await _start(bench, engine, run_id)
+        return await run_report(bench, run_id)
+
+    found = await look()
     with anyio.move_on_after(wait_seconds):
-        while found.status in {"queued", "running"}:
-            if take_over and not engine.is_running(run_id):
-                await _take_over(bench, engine, run_id)
+        # Followed also where this computer slept longer than the lease: it is driven here all the same.
+        while found.status in {"queued", "running"} or engine.is_running(run_id):
             with anyio.move_on_after(PROGRESS_SECONDS):
                 if engine.is_running(run_id):
                     await engine.wait(run_id)
                 else:
                     # Driven by another process: its end shows in the store only.
                     await anyio.sleep(PROGRESS_SECONDS)
-            found = await run_report(bench, run_id)
+            found = await look()
             if on_progress is not None:
                 await on_progress(found)
     return await run_report(bench, run_id)
@@ -138,7 +147,7 @@ async def cancel(bench: Workbench, engine: Engine, run_id: str, actor: Actor) ->
         )
 
     await bench.store.write(request)
-    await _take_over(bench, engine, run_id)
+    await _start(bench, engine, run_id)
     with anyio.move_on_after(5):
         await engine.wait(run_id)
 
@@ -160,18 +169,14 @@ async def _resume(bench: Workbench, engine: Engine, request: EvolveRequest) -> s
     return run_id
 
 
-async def _take_over(bench: Workbench, engine: Engine, run_id: str) -> None:
-    run = await bench.store.read(lambda db: runs.get(db, run_id))
-    if not run.has_ended and not run.is_leased(bench.clock()):
-        await _start(bench, engine, run_id)
-
-
 async def _start(bench: Workbench, engine: Engine, run_id: str) -> None:
+    """Drive the run in this process, unless somebody does or has done."""
     try:
         await engine.start(run_id)
     except Conflict:
         # Somebody was quicker, here or in another process: follow the run with them.
-        if not (await bench.store.read(lambda db: runs.get(db, run_id))).is_leased(bench.clock()):
+        run = await bench.store.read(lambda db: runs.get(db, run_id))
+        if not run.has_ended and not run.is_leased(bench.clock()):
             raise
 
 
@@ -179,8 +184,9 @@ async def _join(bench: Workbench, engine: Engine, request: EvolveRequest, live: 
     # Read back as a request: a run begun before an argument existed has its default.
     begun = EvolveRequest.parse(json.loads(live.config)["arguments"])
     if begun != request.model_copy(update={"run_id": None, "candidates": ()}):
+        status = live.status_at(bench.clock())
         raise Conflict(
-            f"run {live.run_id} of '{request.skill}' is {live.status} with other arguments. Follow it with "
+            f"run {live.run_id} of '{request.skill}' is {status} with other arguments. Follow it with "
             f"get_run('{live.run_id}'), end it with cancel_run('{live.run_id}'), or call evolve_prompt with the same "
             "arguments to join it."
         )

@@ -3,7 +3,7 @@
 import json
 
 from promptbreeder.lifecycle.gate import accuracy_of, paired, told_left_out
-from promptbreeder.results import BestSoFar, RunReport
+from promptbreeder.results import BestSoFar, RunReport, RunStatus
 from promptbreeder.runs.outcome import Outcome
 from promptbreeder.runs.plan import Plan
 from promptbreeder.store import runs, skills, versions
@@ -46,7 +46,7 @@ async def run_report(bench: Workbench, run_id: str) -> RunReport:
         NotFound: if there is no such run.
     """
     run = await bench.store.read(lambda db: runs.get(db, run_id))
-    return report_of(run)
+    return report_of(run, bench.clock())
 
 
 async def recent(bench: Workbench, skill: str | None) -> tuple[RunReport, ...]:
@@ -57,7 +57,7 @@ async def recent(bench: Workbench, skill: str | None) -> tuple[RunReport, ...]:
             skills.get(db, skill)
         return runs.recent(db, skill)
 
-    return tuple(report_of(run) for run in await bench.store.read(look))
+    return tuple(report_of(run, bench.clock()) for run in await bench.store.read(look))
 
 
 async def lineage(bench: Workbench, run_id: str) -> tuple[str, ...]:
@@ -82,8 +82,9 @@ async def lineage(bench: Workbench, run_id: str) -> tuple[str, ...]:
     return await bench.store.read(look)
 
 
-def report_of(run: runs.Run) -> RunReport:
+def report_of(run: runs.Run, now: float) -> RunReport:
     """Return the report of a run's row."""
+    status = run.status_at(now)
     plan = Plan.model_validate(json.loads(run.config)["plan"])
     progress = RunProgress.model_validate_json(run.progress) if run.progress else RunProgress()
     result = RunResult.model_validate_json(run.result) if run.result else None
@@ -99,14 +100,14 @@ def report_of(run: runs.Run) -> RunReport:
     return RunReport(
         run_id=run.run_id,
         skill=run.skill,
-        status=run.status,
+        status=status,
         strategy=plan.strategy,
         generation=progress.generation,
         generations=progress.generations,
         best=best,
         baseline=progress.baseline,
         version=result.version if result else None,
-        verdict=_sentences(result.verdict if result else run.error or "", _writer_note(progress)),
+        verdict=_sentences(result.verdict if result else _stopped(run, status), _writer_note(progress)),
         calls=used.calls,
         tokens=used.tokens,
         budget_tokens=plan.token_limit,
@@ -114,11 +115,11 @@ def report_of(run: runs.Run) -> RunReport:
         completion_tokens=used.completion_tokens,
         cache_hits=used.cache_hits,
         seconds=round(progress.seconds, 1),
-        eta_seconds=_eta(run.status, progress, plan.token_limit),
+        eta_seconds=_eta(status, progress, plan.token_limit),
         rejected=progress.rejected,
         inherited=result.inherited if result else offered(plan),
         likelihood_agreement=None if progress.agreement is None else round(progress.agreement, 2),
-        next_step=_next_step(run, result),
+        next_step=_next_step(run, status, result),
     )
 
 
@@ -180,20 +181,31 @@ def _sentences(*parts: str) -> str:
     return " ".join([*(head if head.endswith(".") else f"{head}." for head in heads), last])
 
 
-def _eta(status: str, progress: RunProgress, limit: int) -> float | None:
+def _stopped(run: runs.Run, status: RunStatus) -> str:
+    """Return why a run without a result does not go on; empty for one that does."""
+    if status == "cancelled" and not run.has_ended:
+        return "What it found is not kept yet: the process that drove it ended before it could. Cancel it once more."
+    if status == "paused" and run.status == "running":
+        return "The process that drove it is gone."
+    return run.error or ""
+
+
+def _eta(status: RunStatus, progress: RunProgress, limit: int) -> float | None:
     if status != "running" or progress.usage.tokens == 0:
         return None
     return round(progress.seconds / progress.usage.tokens * max(0, limit - progress.usage.tokens), 0)
 
 
-def _next_step(run: runs.Run, result: RunResult | None) -> str:
+def _next_step(run: runs.Run, status: RunStatus, result: RunResult | None) -> str:
     skill, run_id = run.skill, run.run_id
-    if run.status in {"queued", "running"}:
+    if status in {"queued", "running"}:
         return f"get_run('{run_id}') to follow it, cancel_run('{run_id}') to stop it."
-    if run.status == "paused":
+    if status == "paused":
         return f"evolve_prompt(skill='{skill}', run_id='{run_id}') resumes it where it stopped."
-    if run.status == "failed":
+    if status == "failed":
         return f"evolve_prompt(skill='{skill}') starts a new run."
+    if not run.has_ended:
+        return f"cancel_run('{run_id}') keeps its best prompt as a version, where it is ahead."
     if result is not None and result.version is not None:
         return (
             f"get_fitness('{skill}', {result.version}) for the evidence, compare_prompts('{skill}', "

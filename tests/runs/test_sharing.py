@@ -171,6 +171,72 @@ async def test_cancelling_a_run_that_cannot_be_replayed_says_that_no_version_was
         assert (await evolve(service)).run_id != run.run_id
 
 
+async def test_a_run_whose_driver_was_killed_is_told_as_paused_when_its_lease_has_run_out(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any], held_model: Callable[[int], Any]
+) -> None:
+    """Its row says `running` for ever; whoever asks must hear how to go on, not to follow what nobody drives."""
+    model = held_model(_AHEAD_AT)
+    async with open_service(database, model) as killed, open_service(database, hours=1) as later:
+        run = await evolve(killed, wait=0)
+        await model.reached.wait()
+        assert (await killed.get_run(run.run_id)).status == "running"
+        found = await later.get_run(run.run_id, wait_seconds=DEADLINE)
+        assert (await later.runs("tickets")) == (found,)
+        assert (found.status, found.eta_seconds) == ("paused", None)
+        assert found.verdict.startswith("The process that drove it is gone.")
+        assert f"evolve_prompt(skill='tickets', run_id='{run.run_id}') resumes it" in found.next_step
+        with pytest.raises(Conflict, match=f"run {run.run_id} of 'tickets' is paused"):
+            await evolve(later, seed=2)
+
+
+@pytest.mark.parametrize("how", ["evolve", "cancel"])
+async def test_a_run_whose_driver_was_killed_before_it_heard_of_the_cancel_counts_as_cancelled(  # noqa: PLR0917
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    held_model: Callable[[int], Any],
+    actor: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+    how: str,
+) -> None:
+    """It keeps no other run from beginning, and whoever begins one or cancels once more keeps its best prompt."""
+    monkeypatch.setattr(engine, "POLL_SECONDS", 3600)
+    model = held_model(_AHEAD_AT)
+    async with open_service(database, model) as killed, open_service(database, hours=1) as later:
+        run = await evolve(killed, wait=0)
+        await model.reached.wait()
+        async with open_service(database) as other:
+            assert (await other.cancel_run(run.run_id, actor)).status == "running"
+        found = await later.get_run(run.run_id)
+        assert (found.status, found.version) == ("cancelled", None)
+        assert "Cancel it once more." in found.verdict
+        assert f"cancel_run('{run.run_id}') keeps its best prompt" in found.next_step
+        if how == "evolve":
+            assert (await evolve(later, seed=2)).status == "finished"
+        else:
+            await later.cancel_run(run.run_id, actor)
+        found = await later.get_run(run.run_id)
+    assert (found.status, found.version) == ("cancelled", 2)
+
+
+async def test_a_run_is_followed_to_its_end_where_the_computer_slept_longer_than_its_lease(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any], held_model: Callable[[int], Any]
+) -> None:
+    """The process that waits for it is the one that drives it: nobody has to go on with it."""
+    model, hours = held_model(4), [0]
+    async with open_service(database, model, clock=lambda: 3600.0 * hours[0]) as service:
+        run = await evolve(service, wait=0)
+        await model.reached.wait()
+        hours[0] = 1
+
+        async def wake(report: RunReport) -> None:
+            if report.status == "paused":
+                model.release.set()
+
+        ended = await service.get_run(run.run_id, wait_seconds=DEADLINE, on_progress=wake)
+    assert ended.status == "finished"
+
+
 async def test_the_same_arguments_join_the_run_and_others_are_a_conflict(
     database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any], held_model: Callable[[int], Any]
 ) -> None:

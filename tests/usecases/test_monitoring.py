@@ -14,7 +14,7 @@ from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import SkillCheck
 from promptbreeder.service import Service
-from promptbreeder.store import events, leases
+from promptbreeder.store import events, leases, runs
 from promptbreeder.store.database import Database
 from promptbreeder.usecases.monitoring import EVERY_SECONDS, LEASE_SECONDS
 
@@ -302,6 +302,28 @@ async def test_a_run_of_the_monitor_is_taken_over_when_its_process_has_gone(  # 
     assert f"Run {started.run_id} goes on" in check.sentence
     assert (await service.get_run(started.run_id, wait_seconds=300)).status == "finished"
     assert (await checked(service)).acted is False
+
+
+async def test_a_cancelled_run_that_its_process_could_not_conclude_keeps_the_monitor_from_nothing(  # noqa: PLR0917
+    database: Path,
+    open_service: Callable[..., Service],
+    service: Service,
+    live: Live,
+    opted_in: Callable[[], Any],
+    clock: Clock,
+    actor: Actor,
+) -> None:
+    """It is over, although its row does not say so: another evolution is started."""
+    await opted_in()
+    async with open_service(database, ScriptedModel(first_word_or_billing), clock=clock) as killed:
+        old = await killed.evolve(EvolveRequest(skill="tickets"), actor, wait_seconds=0)
+    await Database(database).write(lambda db: runs.request_cancel(db, old.run_id, now=clock.now))
+    clock.now += 8 * DAY
+    await live(wrong=20)
+    check = await checked(service)
+    assert check.acted
+    assert check.run_id not in {None, old.run_id}
+    assert (await service.get_run(old.run_id)).status == "cancelled"
 
 
 async def test_a_skill_of_taste_is_never_evolved(
