@@ -5,11 +5,13 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 from click.testing import Result
 
+from promptbreeder.errors import ModelCrashed, RunError
+from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder_server.commands import cli
 
 Run = Callable[..., Result]
@@ -236,6 +238,33 @@ def test_what_cannot_be_done_is_said_in_one_sentence(
 def test_a_command_that_is_not_understood_shows_how_it_is_used(run: Run, arguments: tuple[str, ...]) -> None:
     """Status 2, as all programs do."""
     assert "Usage:" in run(*arguments, code=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "said"),
+    [(ModelCrashed("the model died"), "paused", "--run-id"), (RunError("no examples"), "failed", "--seed 2")],
+)
+def test_evolve_prints_the_report_of_a_run_that_ended_paused_or_failed_with_status_1(  # noqa: PLR0917  fixtures
+    run: Run,
+    told: Told,
+    tickets_in: str,
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    status: str,
+    said: str,
+) -> None:
+    """A script must not take it for a search that found nothing; how to go on is in the report."""
+
+    async def broken(*_: object) -> NoReturn:
+        raise error
+
+    monkeypatch.setattr(ScriptedModel, "choose", broken)
+    monkeypatch.setattr(ScriptedModel, "generate", broken)
+    result = run("evolve", tickets_in, *SMALL, code=1)
+    assert f"{status}. {error}" in result.stdout
+    assert said in result.stdout
+    assert told("status")[0]["status"] == status
+    assert told("evolve", tickets_in, *SMALL, code=1)["status"] == status
 
 
 def test_cancel_ends_a_run_that_nobody_drives(run: Run, told: Told, tickets_in: str) -> None:

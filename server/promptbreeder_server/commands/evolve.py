@@ -3,6 +3,7 @@
 import click
 
 from promptbreeder.requests import DEFAULT_BUDGET_TOKENS, EvolveRequest
+from promptbreeder.results import RunReport
 from promptbreeder.service import Service
 from promptbreeder_server.commands.next_steps import after_run
 from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, show, with_service
@@ -29,13 +30,16 @@ from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, show, 
 def evolve(context: click.Context, /, *, as_json: bool, **given: object) -> None:
     """Search a better prompt for SKILL on its own model, and print what was found.
 
-    Interrupted, the run pauses; the same command goes on with it.
+    Interrupted, the run pauses; the same command goes on with it. The exit status is 1 where it ended paused or failed.
     """
 
-    async def follow(service: Service) -> None:
-        show(after_run(await evolve_with_bar(service, EvolveRequest.parse(given))), as_json=as_json)
+    async def follow(service: Service) -> RunReport:
+        return await evolve_with_bar(service, EvolveRequest.parse(given))
 
-    with_service(context, follow)
+    report = with_service(context, follow)
+    show(after_run(report), as_json=as_json)
+    if report.status in {"paused", "failed"}:
+        context.exit(1)
 
 
 @click.command()
