@@ -66,7 +66,7 @@ class Comparison:
     log_e_reverse: float
     mcnemar_p: float | None
     left_out: int = 0
-    """Gate examples that were not compared on, since they came in by outcomes of the two versions."""
+    """Gate examples that were not compared on: they came in by outcomes of the two versions, or stand in a prompt."""
 
     @property
     def n(self) -> int:
@@ -131,7 +131,8 @@ def told_left_out(count: int) -> str:
     if not count:
         return ""
     came = "it came from an answer" if count == 1 else "they came from answers"
-    return f"{count} left out: {came} of the versions compared; examples added otherwise count"
+    stand = "stands" if count == 1 else "stand"
+    return f"{count} left out: {came} of the versions compared, or {stand} in their prompts; all other examples count"
 
 
 def uses_since_renewal(past: Sequence[AbstractSet[object]], now: AbstractSet[object]) -> int:

@@ -89,7 +89,7 @@ class Recheck(Result):
     fallen: bool
     """Significantly worse than on the model before."""
     left_out: int = 0
-    """Gate examples that were not compared on: they came from the version's own answers."""
+    """Gate examples that were not compared on: they came from the version's own answers, or its prompt shows them."""
     sentence: str
 
 

@@ -40,7 +40,7 @@ class Evidence(Result):
     """Two-sided exact p-value, valid for one look; null for graded scores."""
     left_out: int = 0
     """Gate examples that were not compared on: they came from answers of one of the two, so how it did on them chose
-    them."""
+    them, or its prompt shows them."""
     gate_uses: int
     """Evolved candidates that these gate examples judged before."""
     votes: VoteTest

@@ -133,6 +133,7 @@ def _stored(db: Tables, known: Skill | None, skill: Skill, given: _Given) -> Ski
         warnings=(
             *warning.of_examples(skill, counts, added),
             *warning.of_a_late_source(db, known, skill),
+            *warning.of_shown_gate_examples(db, skill.name, numbers if given.prompts else ()),
             *warning.of_suspicious_text(db, skill.name, numbers if given.prompts else (), given.examples),
         ),
         next_step=_next_step(skill, counts, numbers, production),

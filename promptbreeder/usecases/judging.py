@@ -40,7 +40,7 @@ class Judgement:
     votes: VoteTest
     gate_uses: int
     left_out: int = 0
-    """Gate examples that say nothing here, since they came from answers of one of the two."""
+    """Gate examples that say nothing here: they came from answers of one of the two, or its prompt shows them."""
 
     @property
     def evidence(self) -> Evidence:

@@ -7,8 +7,6 @@ from pydantic import ValidationError
 
 from promptbreeder.errors import Conflict, InvalidInput
 from promptbreeder.evaluation.metrics import metric_of
-from promptbreeder.evolution.lessons import LEAKING_CHARACTERS
-from promptbreeder.prompt import Prompt
 from promptbreeder.requests import Actor, explain
 from promptbreeder.results import OutcomeReport
 from promptbreeder.skill import Example, Skill, Split
@@ -17,6 +15,7 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.text import normalise, scrub
 from promptbreeder.usecases.defining import check_examples
 from promptbreeder.usecases.drifting import Standing, standing, told
+from promptbreeder.usecases.witnesses import shown
 from promptbreeder.usecases.workbench import Workbench
 
 MAX_NOTE_CHARACTERS = 2_000
@@ -115,8 +114,8 @@ def _is_right(skill: Skill, answer: str, expected: str) -> bool:
 
 def _kept(db: Tables, skill: Skill, example: Example, now: float) -> _Kept:
     # The hash says the split; but what a prompt shows already would not be unseen in the gate, nor fair in the search.
-    shown = any(shows(version.prompt, example.input) for version in versions.all_versions(db, skill.name))
-    placed = example.model_copy(update={"split": Split.TRAIN if shown else skill.split_of(example)})
+    is_shown = any(shown(version.prompt, [example.input]) for version in versions.all_versions(db, skill.name))
+    placed = example.model_copy(update={"split": Split.TRAIN if is_shown else skill.split_of(example)})
     added = examples.add(db, skill, [placed], now=now)
     if added.added:
         number = examples.id_of(db, skill, placed.input)
@@ -124,15 +123,6 @@ def _kept(db: Tables, skill: Skill, example: Example, now: float) -> _Kept:
     if added.retired:
         return _Kept("retired")
     return _Kept("contradicts" if added.contradictions else "known")
-
-
-def shows(prompt: Prompt, text: str) -> bool:
-    """Tell whether a prompt shows an input: as a demonstration, or in its instructions."""
-    plain = normalise(text)
-    if any(normalise(shot.input) == plain for shot in prompt.demonstrations):
-        return True
-    said = normalise(f"{prompt.instruction}\n{prompt.second_instruction}")
-    return len(plain) >= LEAKING_CHARACTERS and plain in said
 
 
 def _next_step(stands: Standing) -> str:

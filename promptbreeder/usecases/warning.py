@@ -4,11 +4,12 @@ from collections.abc import Iterator, Sequence
 
 from promptbreeder.likely_keys import holds_key
 from promptbreeder.results import SplitCounts
-from promptbreeder.skill import MIN_GATE_EXAMPLES, Example, Skill
+from promptbreeder.skill import MIN_GATE_EXAMPLES, Example, Skill, Split
 from promptbreeder.store import examples, runs, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.suspicion import flags_of, told
 from promptbreeder.text import shortened
+from promptbreeder.usecases.witnesses import shown
 
 FEW_EXAMPLES = 27
 """Of so many, three in ten are about as many search examples as a run needs."""
@@ -46,6 +47,17 @@ def of_a_late_source(db: Tables, known: Skill | None, skill: Skill) -> tuple[str
     if known is None or skill.inherit_from == known.inherit_from or not runs.has_finished(db, skill.name):
         return ()
     return ("inherit_from changes nothing any more: it is for the first run, and one has finished",)
+
+
+def of_shown_gate_examples(db: Tables, skill: str, numbers: Sequence[int]) -> Iterator[str]:
+    """Yield how many gate examples a new version shows, which then cannot judge it."""
+    inputs = [example.input for example in examples.of_split(db, skill, Split.GATE)]
+    for number in dict.fromkeys(numbers):
+        if seen := shown(versions.get(db, skill, number).prompt, inputs):
+            yield (
+                f"version {number} shows gate examples, which should stay unseen: {len(seen)}. They are left out where "
+                "it is judged; define a prompt without them to be judged on all"
+            )
 
 
 def of_suspicious_text(db: Tables, skill: str, numbers: Sequence[int], given: Sequence[Example]) -> Iterator[str]:

@@ -2,16 +2,22 @@
 
 An example that came in by the outcome of an answer was chosen, as a rule, because the answer was wrong: it speaks
 against the version that gave it, and for any other, before anything is measured. So it says nothing of that version;
-nor does one whose answer was right, since without the wrong ones these would speak for it. Between versions that came
-before or after, it is an example like any other.
+nor does one whose answer was right, since without the wrong ones these would speak for it. Nor does an example say
+anything of a version whose prompt shows it: to that it is not unseen. Between other versions, it is an example like any
+other.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from promptbreeder.evolution.lessons import LEAKING_CHARACTERS
+from promptbreeder.prompt import Prompt
 from promptbreeder.skill import Split
 from promptbreeder.store import examples, outcomes
+from promptbreeder.store import versions as stored_versions
 from promptbreeder.store.examples import StoredExample
 from promptbreeder.store.tables import Tables
+from promptbreeder.text import normalise
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,7 @@ class Witnesses:
     examples: tuple[StoredExample, ...]
     """In the order of the split."""
     left_out: int
-    """Gate examples that came in by an outcome of one of the versions."""
+    """Gate examples that came in by an outcome of one of the versions, or that its prompt shows."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -30,7 +36,20 @@ class Witnesses:
 
 
 def witnesses(db: Tables, skill: str, *versions: int) -> Witnesses:
-    """Return the gate examples in use that did not come in by an outcome of one of these versions."""
+    """Return the gate examples in use that none of these versions brought in by an outcome, or shows in its prompt."""
     gate, chosen = examples.of_split(db, skill, Split.GATE), outcomes.brought_in(db, skill, versions)
-    fair = tuple(example for example in gate if example.id not in chosen)
+    inputs = [example.input for example in gate]
+    seen = frozenset[str]().union(*(shown(stored_versions.get(db, skill, n).prompt, inputs) for n in versions))
+    fair = tuple(example for example in gate if example.id not in chosen and example.input not in seen)
     return Witnesses(fair, len(gate) - len(fair))
+
+
+def shown(prompt: Prompt, inputs: Iterable[str]) -> frozenset[str]:
+    """Return those of the inputs that a prompt shows: as demonstrations, or, short ones aside, in its instructions."""
+    demonstrated = {normalise(shot.input) for shot in prompt.demonstrations}
+    said = normalise(f"{prompt.instruction}\n{prompt.second_instruction}")
+
+    def is_shown(plain: str) -> bool:
+        return plain in demonstrated or (len(plain) >= LEAKING_CHARACTERS and plain in said)
+
+    return frozenset(text for text in inputs if is_shown(normalise(text)))

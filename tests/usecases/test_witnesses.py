@@ -1,4 +1,4 @@
-"""Examples that came from the answers of a version neither speak for it nor against it; for others they count."""
+"""Examples that came from the answers of a version, or stand in its prompt, say nothing of it; of others they do."""
 
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -208,3 +208,25 @@ async def test_a_run_is_not_judged_by_complaints_about_its_production(
         evidence = await evidence_of(service, run.version)
         assert evidence.left_out == left_out
         assert f"{evidence.better} better, {evidence.worse} worse" in run.verdict
+
+
+@pytest.mark.parametrize("side", ["candidate", "production"])
+async def test_what_a_prompt_shows_judges_neither_it_nor_what_it_is_compared_with(
+    tmp_path: Path, open_service: Callable[..., Service], ticket_skill: Definition, actor: Actor, side: str
+) -> None:
+    """Whoever writes the answers of the gate into a prompt wins nothing by them; a definition says so at once."""
+    gate = [{"input": f"Ticket {n}: {LABELS[n % 3]}", "expected": LABELS[n % 3], "split": "gate"} for n in range(30)]
+    quoting = "\n".join(["Sort these:", *(f"{e['input'].upper()} -> {e['expected']}" for e in gate[:6]), "billing"])
+    prompts = {"candidate": ("Always say delivery", quoting), "production": (quoting, "Always say delivery")}
+    async with open_service(tmp_path / "quoting.db", ScriptedModel(as_told)) as service:
+        reports = [
+            await service.define_skill(ticket_skill(prompt=text, examples=gate), actor) for text in prompts[side]
+        ]
+        evidence = await evidence_of(service, 2)
+    warned = [line for report in reports for line in report.warnings if "shows gate examples" in line]
+    told = (
+        f"version {prompts[side].index(quoting) + 1} shows gate examples, which should stay unseen: 6. They are left "
+        "out where it is judged; define a prompt without them to be judged on all"
+    )
+    assert warned == [told]
+    assert weighed(evidence) == (8, 8, 6)
