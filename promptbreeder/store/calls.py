@@ -1,8 +1,12 @@
-"""Calls: what `run_skill` answered, so that an outcome can be reported later."""
+"""Calls: what `run_skill` answered, so that an outcome can be reported later.
+
+A call whose input is deleted as an example is emptied: its outcome, which counts on, stays that of a call.
+"""
 
 from dataclasses import dataclass
 
 from promptbreeder.errors import NotFound
+from promptbreeder.skill import Skill, input_hash
 from promptbreeder.store.tables import Tables
 
 
@@ -26,9 +30,21 @@ def add(db: Tables, *, call_id: str, skill: str, version: int, text: str, answer
 
 
 def inputs(db: Tables, skill: str) -> tuple[str, ...]:
-    """Return the inputs that the skill was run on, oldest first."""
-    rows = db.query("SELECT input FROM calls WHERE skill = ? GROUP BY input ORDER BY min(rowid)", [skill])
+    """Return the inputs that the skill was run on, oldest first, but for those that were deleted."""
+    rows = db.query(
+        "SELECT input FROM calls WHERE skill = ? AND input <> '' GROUP BY input ORDER BY min(rowid)", [skill]
+    )
     return tuple(row["input"] for row in rows)
+
+
+def empty(db: Tables, skill: Skill, text: str) -> tuple[str, ...]:
+    """Take input and answer out of all calls with the same input as `text`; return the inputs as they were written."""
+    same = tuple(
+        known for known in inputs(db, skill.name) if input_hash(skill.salt, known) == input_hash(skill.salt, text)
+    )
+    for known in same:
+        db.execute("UPDATE calls SET input = '', answer = '' WHERE skill = ? AND input = ?", [skill.name, known])
+    return same
 
 
 def get(db: Tables, call_id: str) -> Call:

@@ -1,5 +1,7 @@
 """The reply cache: raw answers of a model to whole blocks, least recently used dropped first."""
 
+import json
+
 from promptbreeder.store.tables import Tables
 
 MAX_BYTES = 50_000_000
@@ -19,6 +21,12 @@ def put(db: Tables, key: str, reply: str, *, now: float) -> None:
         "ON CONFLICT DO UPDATE SET last_used = excluded.last_used",
         [key, reply, now],
     )
+
+
+def drop_quoting(db: Tables, text: str) -> None:
+    """Drop the replies that hold `text`."""
+    # They are stored as JSON, and the text in them is written as JSON writes it.
+    db.execute("DELETE FROM reply_cache WHERE instr(reply, ?)", [json.dumps(text, ensure_ascii=False)[1:-1]])
 
 
 def evict(db: Tables, *, max_bytes: int = MAX_BYTES) -> int:

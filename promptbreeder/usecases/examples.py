@@ -15,7 +15,7 @@ from promptbreeder.requests import Actor, explain
 from promptbreeder.results import ExampleChange, ExampleLine, ExamplePage
 from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import Example, Split
-from promptbreeder.store import evaluations, events, examples, runs, skills, versions
+from promptbreeder.store import calls, evaluations, events, examples, replies, runs, skills, versions
 from promptbreeder.store.examples import StoredExample
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.defining import check_examples, split_counts
@@ -89,7 +89,7 @@ async def retire_example(bench: Workbench, name: str, number: int, actor: Actor)
 
 
 async def delete_example(bench: Workbench, name: str, number: int, actor: Actor) -> ExampleChange:
-    """Remove the content of an example, and of what it replaced or was replaced by.
+    """Remove the content of an example, of what it replaced or was replaced by, and of calls with its input.
 
     Raises:
         NotFound: if the skill has no such example.
@@ -98,7 +98,7 @@ async def delete_example(bench: Workbench, name: str, number: int, actor: Actor)
 
     def change(db: Tables) -> ExampleChange:
         now = bench.clock()
-        skills.get(db, name)
+        skill = skills.get(db, name)
         same = examples.same_input(db, name, number)
         live = runs.live(db, name)
         if live is not None and live.is_leased(now):
@@ -109,6 +109,8 @@ async def delete_example(bench: Workbench, name: str, number: int, actor: Actor)
         this = next(example for example in same if example.id == number)
         ids = [example.id for example in same]
         examples.delete(db, ids, now=now)
+        for text in dict.fromkeys((this.input, *calls.empty(db, skill, this.input))):
+            replies.drop_quoting(db, text.strip())
         return _told(db, "delete", this, actor, name=name, now=now, ids=ids)
 
     return await _changed(bench, name, change)

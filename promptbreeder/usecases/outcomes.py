@@ -37,7 +37,8 @@ async def record_outcome(
 
     Raises:
         NotFound: if there is no such call.
-        Conflict: if it has its outcome already; outcomes are not replaced, since the detector has gone by them.
+        Conflict: if it has its outcome already; outcomes are not replaced, since the detector has gone by them. Or if
+            an answer is given to an input that was deleted.
         InvalidInput: if neither is given, both contradict each other, or the answer does not fit the skill.
     """
     note = scrub(note).strip()
@@ -50,6 +51,11 @@ async def record_outcome(
     # Before anything is stored: a judge that takes its time must not keep other processes from writing.
     right, example = bool(correct), None
     if expected is not None:
+        if not call.input:
+            raise Conflict(
+                f"the text of call {call_id} was deleted with its example, so no answer can be expected of it; say "
+                "whether it was right (correct). Nothing was stored."
+            )
         example = _example(skill, call.input, expected)
         right = _is_right(skill, call.answer, example.expected or "")
         if correct is not None and correct != right:

@@ -193,7 +193,7 @@ async def test_each_evolved_candidate_uses_the_gate_and_ten_wear_it_out(
         ({"days": 0}, "days: Input should be greater than 0"),
         ({"show_probability": float("nan")}, "show_probability: Input should be"),
         ({"opt_in_auto_promote": "yes"}, "opt_in_auto_promote: Input should be a valid boolean"),
-        ({"auto_promote": True}, "auto_promote: unknown; leave it out"),
+        ({"auto_promote": True}, "unknown: auto_promote; there are"),
     ],
 )
 async def test_settings_out_of_range_are_refused(

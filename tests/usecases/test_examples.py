@@ -141,6 +141,29 @@ async def test_deleting_removes_the_content_from_the_file(
         await service.delete_example("tickets", number, actor)
 
 
+async def test_deleting_reaches_what_was_asked_and_answered(
+    tmp_path: Path, open_service: Callable[..., Service], actor: Actor
+) -> None:
+    """However it was written, also in replies kept for reuse; other calls stay, and nothing that is gone is drawn."""
+    private, other = 'Mrs Example\'s "card" is 4929 1111', "Mr Other pays cash"
+    database = tmp_path / "echo.db"
+    echo = ScriptedModel(lambda request: request.messages[-1].content)
+    definition = {"name": "echo", "description": "Repeat.", "prompt": "Repeat.", "variant": "Say it again."}
+    async with open_service(database, echo) as service:
+        await service.define_skill(SkillDefinition.parse(definition), actor)
+        asked = [await service.run_skill("echo", text) for text in (private, f"  {private.upper()}", private, other)]
+        assert private in asked[0].answer
+        await service.record_outcome(asked[0].call_id, actor, expected="a card number")
+        await service.delete_example("echo", 1, actor)
+        for gone in ("4929 1111", "Mrs Example", "MRS EXAMPLE", "a card number"):
+            assert gone.encode() not in database.read_bytes()
+        assert {(await service.compare("echo")).input for _ in range(8)} == {other}
+        with pytest.raises(Conflict, match=r"was deleted with its example.*say whether it was right"):
+            await service.record_outcome(asked[1].call_id, actor, expected="a card number")
+        assert (await service.record_outcome(asked[1].call_id, actor, correct=True)).drift.n == 2
+        assert (await service.record_outcome(asked[3].call_id, actor, expected=other)).correct is True
+
+
 async def test_versions_that_show_a_changed_example_are_named(
     database: Path, open_service: Callable[..., Service], actor: Actor
 ) -> None:
