@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Mapping
 
-from promptbreeder.errors import Conflict, InvalidInput, NotPromotable, PromptBreederError
+from promptbreeder.errors import Conflict, InvalidInput, ModelError, NotPromotable, PromptBreederError
 from promptbreeder.requests import Actor
 from promptbreeder.results import HistoryLine, Moved
 from promptbreeder.skill import Skill
@@ -33,11 +33,12 @@ async def promote(
     expected_production: int | None,
     force: bool,
 ) -> Moved:
-    """Move production to a version that is ready and not flagged, or to any with `force`.
+    """Move production to a version that is ready and not flagged, or to any with `force`, even without its model.
 
     Raises:
         NotPromotable: with the evidence that is missing, or what is suspicious.
         Conflict: if it is in production already, or production is not `expected_production`.
+        ModelError: if the skill's model cannot be had, without `force`.
     """
     reason = _reason(reason)
     skill, version, production = await _state(bench, name, number)
@@ -45,7 +46,13 @@ async def promote(
         raise Conflict(f"version {number} of '{name}' is in production already")
     if expected_production is not None and expected_production != production.n:
         raise events.moved_meanwhile(name, production.n, expected_production)
-    judged = await judge(bench, skill, version, production)
+    try:
+        judged = await judge(bench, skill, version, production)
+    except ModelError as error:
+        if not force:
+            raise
+        found = f"Not judged: {str(error).rstrip('.')}."
+        return await _promoted(bench, version, production, None, found, reason=reason, actor=actor)
     flagged = told(flags_of(version.prompt))
     if not force and (flagged or not judged.found.ready):
         raise NotPromotable(
@@ -53,7 +60,7 @@ async def promote(
             f"{'Show its text to the user first. ' if flagged else ''}force=true (`--force`) promotes it all the "
             "same; that is recorded."
         )
-    return await _promoted(bench, version, production, judged, reason=reason, actor=actor)
+    return await _promoted(bench, version, production, judged, judged.found.sentence, reason=reason, actor=actor)
 
 
 async def promote_if_ready(bench: Workbench, name: str, number: int) -> Moved | None:
@@ -74,7 +81,8 @@ async def promote_if_ready(bench: Workbench, name: str, number: int) -> Moved | 
     try:
         judged = await judge(bench, skill, version, production)
         if judged.found.ready:
-            return await _promoted(bench, version, production, judged, reason=OPTED_IN, actor=SYSTEM)
+            found = judged.found.sentence
+            return await _promoted(bench, version, production, judged, found, reason=OPTED_IN, actor=SYSTEM)
     except PromptBreederError:
         log.warning("version %s of '%s' was not judged for promotion", number, name, exc_info=True)
     return None
@@ -87,8 +95,16 @@ async def _state(bench: Workbench, name: str, number: int) -> tuple[Skill, Versi
 
 
 async def _promoted(
-    bench: Workbench, version: Version, production: Version, judged: Judgement, *, reason: str, actor: Actor
+    bench: Workbench,
+    version: Version,
+    production: Version,
+    judged: Judgement | None,
+    found: str,
+    *,
+    reason: str,
+    actor: Actor,
 ) -> Moved:
+    """Move production, and record what was `found` when the version was judged, or why it was not."""
     name, now = version.skill, bench.clock()
     flags = flags_of(version.prompt)
     moved = Moved(
@@ -96,15 +112,15 @@ async def _promoted(
         before=production.n,
         after=version.n,
         reason=reason,
-        forced=bool(flags) or not judged.found.ready,
-        evidence=_sentences(judged.found.sentence, told(flags)),
+        forced=bool(flags) or judged is None or not judged.found.ready,
+        evidence=_sentences(found, told(flags)),
         diff=diff(production, version),
     )
     data = {
         "evidence": moved.evidence,
         "forced": moved.forced,
         "flags": list(map(str, flags)),
-        "judged": judged.evidence.model_dump(mode="json"),
+        "judged": None if judged is None else judged.evidence.model_dump(mode="json"),
         "diff": moved.diff,
     }
     await bench.store.write(

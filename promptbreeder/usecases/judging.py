@@ -4,6 +4,7 @@ import itertools
 import json
 from dataclasses import dataclass
 
+from promptbreeder.errors import ModelError
 from promptbreeder.evaluation.fitness import latency_seconds
 from promptbreeder.lifecycle.gate import accuracy_of, compare, uses_since_renewal
 from promptbreeder.lifecycle.promotion import (
@@ -25,7 +26,7 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of
 from promptbreeder.usecases.ab_tests import vote_test
-from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation
+from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation, stored_gate_accuracy
 from promptbreeder.usecases.reporting import inherited_of, search_score_of
 from promptbreeder.usecases.skills import list_skills
 from promptbreeder.usecases.witnesses import Witnesses, witnesses
@@ -115,7 +116,14 @@ def cost_of(evaluation: Evaluation, rates: Rates) -> Cost:
 
 
 async def get_fitness(bench: Workbench, name: str | None, number: int | None) -> Fitness:
-    """Return one line a skill, or all that is known of one version; what was never measured is measured now."""
+    """Return one line a skill, or all that is known of one version; what was never measured is measured now.
+
+    Without the skill's model, what was measured before is all that is known.
+
+    Raises:
+        NotFound: if there is no such skill or version.
+        ModelError: if the skill's model cannot be had, and the version was never measured.
+    """
     if name is None:
         return Fitness(skills=await list_skills(bench))
 
@@ -125,22 +133,35 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
 
     skill, production, version = await bench.store.read(look)
     won, lost = await bench.store.read(lambda db: duels.record(db, name, version.n))
-    judged = None if version.n == production.n else await judge(bench, skill, version, production)
+    in_production = version.n == production.n
+    judged, verdict = None, "In production."
+    try:
+        if not in_production:
+            judged = await judge(bench, skill, version, production)
+            verdict = judged.found.sentence
+        measured: dict[str, object] = (
+            {} if skill.metric == "preference" else await _measured(bench, skill, version, production)
+        )
+    except ModelError as error:
+        judged, measured = None, await bench.store.read(lambda db: _stored(db, version, production))
+        if measured["gate"] is None:
+            raise
+        verdict = (
+            f"{'In production' if in_production else 'Not judged'}; only what was measured before is shown: "
+            f"{str(error).rstrip('.')}."
+        )
     known = VersionFitness(
         skill=name,
         version=version.n,
-        production=judged is None,
+        production=in_production,
         decoding=version.prompt.decoding,
         votes={"won": won, "lost": lost},
         gate=None,
-        verdict="In production." if judged is None else judged.found.sentence,
+        verdict=f"Judged by votes alone. {verdict}" if skill.metric == "preference" else verdict,
         evidence=None if judged is None else judged.evidence,
         flags=tuple(map(str, flags_of(version.prompt))),
     )
-    if skill.metric == "preference":
-        said = f"Judged by votes alone. {known.verdict}"
-        return Fitness(version=known.model_copy(update={"verdict": said}))
-    return Fitness(version=known.model_copy(update=await _measured(bench, skill, version, production)))
+    return Fitness(version=known.model_copy(update=measured))
 
 
 async def _measured(bench: Workbench, skill: Skill, version: Version, production: Version) -> dict[str, object]:
@@ -150,12 +171,20 @@ async def _measured(bench: Workbench, skill: Skill, version: Version, production
     theirs = await gate_evaluation(bench, skill, production, beside=version)
     cost = cost_of(evaluation, await (await bench.model(skill.model)).rates())
     return {
+        **await bench.store.read(lambda db: _stored(db, version, production)),
         "gate": accuracy_of(evaluation.scores),
         "gate_free": accuracy_of(free.scores),
         "production_gate": accuracy_of(theirs.scores),
-        "inherited": await bench.store.read(lambda db: inherited_of(db, version)),
-        "search_score": await bench.store.read(lambda db: search_score_of(db, version)),
         "parts": await fitness_parts(bench, skill, evaluation),
         "tokens": cost.tokens,
         "unparsable": cost.unparsable,
+    }
+
+
+def _stored(db: Tables, version: Version, production: Version) -> dict[str, object]:
+    return {
+        "gate": stored_gate_accuracy(db, version.skill, version.n),
+        "production_gate": stored_gate_accuracy(db, version.skill, production.n),
+        "inherited": inherited_of(db, version),
+        "search_score": search_score_of(db, version),
     }

@@ -10,7 +10,9 @@ from typing import Any
 import anyio
 import pytest
 
-from promptbreeder.errors import Conflict, NotPromotable
+from promptbreeder.errors import Conflict, ModelUnreachable, NotPromotable
+from promptbreeder.models.base import Model
+from promptbreeder.models.given import Given
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
@@ -57,6 +59,46 @@ async def test_a_version_below_production_needs_force_and_that_is_recorded(
 async def test_force_is_not_recorded_where_it_was_not_needed(service: Service, better: int, actor: Actor) -> None:
     """A cautious caller that always forces must not taint a well-earned promotion."""
     assert (await service.promote("tickets", better, "why", actor, force=True)).forced is False
+
+
+class Unreachable(Given):
+    """A catalog whose models cannot be had."""
+
+    def make(self, name: str) -> Model:
+        """Refuse."""
+        raise ModelUnreachable(f"nothing answers for {name}: start it")
+
+
+async def test_without_its_model_a_version_is_promoted_by_force_only(
+    service: Service, better: int, actor: Actor, database: Path, open_service: Callable[..., Service]
+) -> None:
+    """An emergency may be just that; the history says that nothing was judged, and why."""
+    async with open_service(database, make_catalog=Unreachable) as other:
+        with pytest.raises(ModelUnreachable):
+            await other.promote("tickets", better, "why", actor)
+        moved = await other.promote("tickets", better, "emergency", actor, force=True)
+        assert (moved.before, moved.after, moved.forced) == (1, better, True)
+        assert moved.evidence == "Not judged: nothing answers for scripted: start it."
+        line = (await other.history("tickets", limit=1))[0]
+        assert "(FORCED, Not judged: nothing answers" in line.sentence
+    assert await production(service) == better
+
+
+async def test_without_its_model_a_version_has_the_fitness_that_was_measured(
+    service: Service, better: int, database: Path, open_service: Callable[..., Service]
+) -> None:
+    """It is said that nothing was judged now; of what was never measured the error is all there is to say."""
+    measured = (await service.fitness("tickets", better)).version
+    assert measured is not None
+    async with open_service(database, make_catalog=Unreachable) as other:
+        for number, begin in ((better, "Not judged"), (1, "In production")):
+            found = (await other.fitness("tickets", number)).version
+            assert found is not None
+            assert found.gate == {better: measured.gate, 1: measured.production_gate}[number]
+            assert found.production is (number == 1)
+            assert found.verdict == (
+                f"{begin}; only what was measured before is shown: nothing answers for scripted: start it."
+            )
 
 
 async def test_a_version_that_does_as_well_is_not_promoted_without_force(
