@@ -5,6 +5,7 @@ the old id, still mean what they meant. Only deleting empties a row; the row its
 again.
 """
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 from promptbreeder.errors import Conflict, InvalidInput, NotFound
 from promptbreeder.skill import Example, Skill, Split, input_hash
 from promptbreeder.store.tables import Tables
+
+_GIVEN = "(SELECT value FROM json_each(?))"
+"""Ids in one variable: how many variables a statement may have depends on how SQLite was built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +125,9 @@ def by_ids(db: Tables, ids: Sequence[int]) -> tuple[StoredExample, ...]:
     Raises:
         NotFound: naming those that were deleted.
     """
-    marks = ",".join("?" * len(ids))
     rows = db.query(
-        f"SELECT id, input, expected, split FROM examples WHERE id IN ({marks}) AND deleted_at IS NULL",  # noqa: S608
-        list(ids),
+        f"SELECT id, input, expected, split FROM examples WHERE id IN {_GIVEN} AND deleted_at IS NULL",  # noqa: S608
+        [json.dumps(ids)],
     )
     found = {row["id"]: _example(row) for row in rows}
     gone = [str(number) for number in ids if number not in found]
@@ -211,8 +214,7 @@ def delete(db: Tables, ids: Sequence[int], *, now: float) -> None:
 
 def answers(db: Tables, ids: Sequence[int]) -> dict[int, str | None]:
     """Return what these examples expect, by id; None for those that were deleted."""
-    marks = ",".join("?" * len(ids))
-    rows = db.query(f"SELECT id, expected FROM examples WHERE id IN ({marks})", list(ids))  # noqa: S608 - only marks
+    rows = db.query(f"SELECT id, expected FROM examples WHERE id IN {_GIVEN}", [json.dumps(ids)])  # noqa: S608
     return {row["id"]: row["expected"] for row in rows}
 
 

@@ -1,5 +1,6 @@
 """Examples: kept once, split by content; corrected, retired and deleted without changing what was."""
 
+import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 
@@ -225,3 +226,16 @@ def test_batches_add_up_to_the_same_as_one_example_at_a_time(
         stored = examples.all_examples(db, skill.name)
         assert {" ".join(e.input.lower().split()): e.expected for e in stored} == truth
         assert len(stored) == len(truth) == sum(examples.counts(db, skill.name).values())
+
+
+def test_many_ids_need_no_more_variables_than_one(stocked: Tables, skill: Skill) -> None:
+    """SQLite is built with limits of its own on them; a large gate must not reach one."""
+    examples.add(stocked, skill, _many(60), now=1.0)
+    known = examples.all_examples(stocked, skill.name)
+    ids = [example.id for example in reversed(known)]
+    limit = stocked.conn.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, 10)
+    try:
+        assert examples.by_ids(stocked, ids) == tuple(reversed(known))
+        assert examples.answers(stocked, ids) == dict.fromkeys(ids, "billing")
+    finally:
+        stocked.conn.setlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER, limit)
