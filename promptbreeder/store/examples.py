@@ -14,9 +14,6 @@ from promptbreeder.errors import Conflict, InvalidInput, NotFound
 from promptbreeder.skill import Example, Skill, Split, input_hash
 from promptbreeder.store.tables import Tables
 
-_GIVEN = "(SELECT value FROM json_each(?))"
-"""Ids in one variable: how many variables a statement may have depends on how SQLite was built."""
-
 
 @dataclass(frozen=True, slots=True)
 class StoredExample:
@@ -125,8 +122,10 @@ def by_ids(db: Tables, ids: Sequence[int]) -> tuple[StoredExample, ...]:
     Raises:
         NotFound: naming those that were deleted.
     """
+    # In one variable: how many a statement may have depends on how SQLite was built.
     rows = db.query(
-        f"SELECT id, input, expected, split FROM examples WHERE id IN {_GIVEN} AND deleted_at IS NULL",  # noqa: S608
+        "SELECT id, input, expected, split FROM examples "
+        "WHERE id IN (SELECT value FROM json_each(?)) AND deleted_at IS NULL",
         [json.dumps(ids)],
     )
     found = {row["id"]: _example(row) for row in rows}
@@ -214,7 +213,7 @@ def delete(db: Tables, ids: Sequence[int], *, now: float) -> None:
 
 def answers(db: Tables, ids: Sequence[int]) -> dict[int, str | None]:
     """Return what these examples expect, by id; None for those that were deleted."""
-    rows = db.query(f"SELECT id, expected FROM examples WHERE id IN {_GIVEN}", [json.dumps(ids)])  # noqa: S608
+    rows = db.query("SELECT id, expected FROM examples WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(ids)])
     return {row["id"]: row["expected"] for row in rows}
 
 
