@@ -12,7 +12,7 @@ from promptbreeder.requests import EvolveRequest, SkillDefinition, parse_json
 from promptbreeder.results import Row, RunReport
 from promptbreeder.service import Service
 from promptbreeder_server.commands.models import pull_with_bar
-from promptbreeder_server.commands.next_steps import after_definition, after_run
+from promptbreeder_server.commands.next_steps import after_run
 from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, with_service
 
 EXAMPLES = ("ticket-route", "commit-type", "kebab-name")
@@ -43,7 +43,8 @@ def demo(context: click.Context, skill: str, *, seed: int, budget_tokens: int, a
                 f"'{skill}' is in this data folder already, on {defined.model}, and a skill stays on its model; for "
                 f"{wanted.model} take another folder: promptbreeder-mcp --home FOLDER demo"
             )
-        click.echo(f"{after_definition(defined)}\n{await service.headroom(skill)}", err=as_json)
+        told = str(defined.model_copy(update={"next_step": ""})).rstrip()
+        click.echo(f"{told}\n{await service.headroom(skill)}", err=as_json)
         request = EvolveRequest.parse({"skill": skill, "seed": seed, "budget_tokens": budget_tokens})
         run = await evolve_with_bar(service, request)
         if run.status != "finished":
