@@ -9,6 +9,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 from promptbreeder.errors import InvalidInput
@@ -61,16 +62,23 @@ def objection_to(skill: Skill, expected: str) -> str | None:
     if skill.metric == "label" and normalise(expected) not in {normalise(label) for label in skill.labels}:
         return f"it is not among the labels {', '.join(skill.labels)}"
     if skill.metric == "regex":
-        try:
-            search(expected, _PROBES)
-        except NoPattern as error:
-            return f"it is not a regular expression: {error}"
-        except OutOfTime:
-            return r"searching 40 characters for it takes more than a second: it repeats what repeats, as (\w+)+ does"
+        return _objection_to_pattern(expected)
     if skill.metric == "json" and _object(expected) is None:
         return "it is not a JSON object"
     if skill.metric == "number" and not _NUMBER.search(expected):
         return "it holds no number"
+    return None
+
+
+@lru_cache(maxsize=10_000)
+def _objection_to_pattern(expected: str) -> str | None:
+    """Remembered: what was probed before a write must not be probed again within it."""
+    try:
+        search(expected, _PROBES)
+    except NoPattern as error:
+        return f"it is not a regular expression: {error}"
+    except OutOfTime:
+        return r"searching 40 characters for it takes more than a second: it repeats what repeats, as (\w+)+ does"
     return None
 
 

@@ -39,12 +39,15 @@ async def define_skill(
         InvalidInput: naming what is wrong; nothing is stored then.
         Conflict: if it `must_be_new` and there is one of that name.
     """
-    known = await bench.store.read(lambda db: skills.find(db, definition.name))
+    known, stored = await bench.store.read(lambda db: _known(db, definition.name))
     model = known.model if known is not None else await bench.models.resolve(bench.default_model)
     variants = () if definition.variant is None else (definition.variant,)
     given = _Given((definition.prompt, *variants), definition.examples, actor, bench.clock())
     if len({" ".join(text.split()) for text in given.prompts}) < len(given.prompts):
         raise InvalidInput("the prompt and its variant are the same text, so there is nothing to compare")
+
+    # Before the write, which must be short: whether an answer can be judged by may take its time (see `objection_to`).
+    check_examples(_skill_of(definition, known, model), [*given.examples, *stored])
 
     def store(db: Tables) -> SkillReport:
         # Looked up anew: another process may have defined the skill in the meantime.
@@ -70,6 +73,9 @@ async def add_examples(bench: Workbench, name: str, given: Sequence[Example], ac
         InvalidInput: if an example does not fit it; nothing is stored then.
     """
     now = bench.clock()
+    known, stored = await bench.store.read(lambda db: _known(db, name))
+    if known is not None:
+        check_examples(known, [*given, *stored])
 
     def store(db: Tables) -> SkillReport:
         skill = skills.get(db, name)
@@ -78,6 +84,11 @@ async def add_examples(bench: Workbench, name: str, given: Sequence[Example], ac
     report = await bench.store.write(store)
     bench.changed("skills", name)
     return report
+
+
+def _known(db: Tables, name: str) -> tuple[Skill | None, tuple[examples.StoredExample, ...]]:
+    known = skills.find(db, name)
+    return known, examples.all_examples(db, name) if known is not None else ()
 
 
 def _stored(db: Tables, known: Skill | None, skill: Skill, given: _Given) -> SkillReport:

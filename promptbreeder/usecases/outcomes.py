@@ -65,7 +65,7 @@ async def record_outcome(
             )
 
     def store(db: Tables) -> OutcomeReport:
-        if skills.get(db, skill.name) != skill:
+        if skills.get(db, skill.name) != skill or calls.get(db, call_id) != call:
             raise Conflict(f"'{skill.name}' was changed at this moment; report the outcome again. Nothing was stored.")
         kept = None if example is None else _kept(db, skill, example, now)
         number = kept.id if kept is not None else None

@@ -12,7 +12,8 @@ def after_definition(report: SkillReport) -> SkillReport:
     if other != report.production:
         commands = [f"vote {skill} --b {other}", *_about(skill, other)]
     elif report.metric == "preference":
-        commands = ["import skill.json   # a skill file of this name with another prompt, to compare it with"]
+        told = "Next, with a skill file of this name and another prompt, to compare it with:"
+        return report.model_copy(update={"next_step": _listed(["import skill.json"], told)})
     elif report.examples_missing:
         commands = [f"import examples.csv --skill {skill}"]
     else:
@@ -24,13 +25,14 @@ def after_run(report: RunReport) -> RunReport:
     """Return the report of a run, with commands as its next step."""
     skill = report.skill
     if report.status in {"queued", "running"}:
-        commands = [f"evolve {skill} --run-id {report.run_id}   # follows it", f"cancel {report.run_id}"]
+        commands = [f"evolve {skill} --run-id {report.run_id}", f"cancel {report.run_id}"]
     elif report.status == "paused":
-        commands = [f"evolve {skill} --run-id {report.run_id}   # goes on where it stopped"]
+        commands = [f"evolve {skill} --run-id {report.run_id}"]
     elif report.version is not None:
         commands = _about(skill, report.version)
     else:
-        commands = [f"evolve {skill} --seed 2   # or a larger --budget-tokens, or --candidate of your own"]
+        told = "Next, or with a larger --budget-tokens, or with --candidate of your own:"
+        return report.model_copy(update={"next_step": _listed([f"evolve {skill} --seed 2"], told)})
     return report.model_copy(update={"next_step": _listed(commands)})
 
 
@@ -38,10 +40,11 @@ def _about(skill: str, version: int) -> list[str]:
     return [
         f"fitness {skill} --version {version}",
         f"promote {skill} {version} --reason 'better'",
-        f'run {skill}   # answers lines of {{"input": "..."}} on stdin',
+        f"run {skill}",
         f"rollback {skill} --reason 'changed my mind'",
     ]
 
 
-def _listed(commands: Sequence[str]) -> str:
-    return "\n".join(["Next:", *(f"  promptbreeder-mcp {command}" for command in commands)])
+def _listed(commands: Sequence[str], told: str = "Next:") -> str:
+    # No comments behind commands: not every shell takes them where a line is typed.
+    return "\n".join([told, *(f"  promptbreeder-mcp {command}" for command in commands)])
