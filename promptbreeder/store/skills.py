@@ -1,5 +1,7 @@
 """Skills: the definition as one JSON body, by name."""
 
+from collections.abc import Iterator
+
 from promptbreeder.errors import NotFound, StoreError
 from promptbreeder.skill import Skill
 from promptbreeder.store.tables import Tables
@@ -48,17 +50,17 @@ def get(db: Tables, name: str) -> Skill:
 
 def all_skills(db: Tables) -> tuple[Skill, ...]:
     """Return all skills that can be read, by name: one that cannot must not keep the others from being seen."""
-    unreadable = unreadable_skills(db)
-    names = [row["name"] for row in db.query("SELECT name FROM skills ORDER BY name")]
-    return tuple(get(db, name) for name in names if name not in unreadable)
+    return tuple(skill for _, skill in _by_name(db) if skill is not None)
 
 
 def unreadable_skills(db: Tables) -> tuple[str, ...]:
     """Return the names of skills whose definition cannot be read."""
-    found = []
+    return tuple(name for name, skill in _by_name(db) if skill is None)
+
+
+def _by_name(db: Tables) -> Iterator[tuple[str, Skill | None]]:
     for row in db.query("SELECT name, body FROM skills ORDER BY name"):
         try:
-            Skill.model_validate_json(row["body"])
+            yield row["name"], Skill.model_validate_json(row["body"])
         except ValueError:
-            found.append(row["name"])
-    return tuple(found)
+            yield row["name"], None

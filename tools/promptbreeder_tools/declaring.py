@@ -26,6 +26,7 @@ def declared(function: Callable[..., Awaitable[CallToolResult]], title: str, **h
     arguments = create_model(f"{tool.name}_arguments", __base__=given.arg_model, __cls_kwargs__={"extra": "forbid"})
     tool.parameters = without_titles(arguments.model_json_schema())
     tool.fn_metadata = _Arguments(
+        texts=frozenset(name for name, schema in tool.parameters["properties"].items() if _is_text(schema)),
         arg_model=arguments,
         output_schema=given.output_schema and without_titles(given.output_schema),
         output_model=given.output_model,
@@ -37,11 +38,12 @@ def declared(function: Callable[..., Awaitable[CallToolResult]], title: str, **h
 class _Arguments(FuncMetadata):
     """Takes texts as they are."""
 
+    texts: frozenset[str]
+    """Names of the arguments that are texts."""
+
     def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return `data` with JSON in strings parsed, but for arguments that are texts."""
-        schemas = self.arg_model.model_json_schema()["properties"]
-        texts = {name: value for name, value in data.items() if _is_text(schemas.get(name, {}))}
-        return {**data, **super().pre_parse_json({name: data[name] for name in data if name not in texts})}
+        return {**data, **super().pre_parse_json({name: data[name] for name in data if name not in self.texts})}
 
 
 def _is_text(schema: dict[str, Any]) -> bool:

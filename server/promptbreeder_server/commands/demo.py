@@ -17,7 +17,7 @@ from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, with_s
 
 EXAMPLES = ("ticket-route", "commit-type", "kebab-name")
 BUDGET_TOKENS = 55_000
-"""Less than a run has otherwise: `auto` finds here with it what it finds with 75,000 (docs/results.md)."""
+"""Less than a run has otherwise: on ticket-route `auto` finds as much with it as with 75,000 (docs/results.md)."""
 
 
 @click.command()
