@@ -127,7 +127,9 @@ def _task_part(task: str, rows: Sequence[Row], wanted: Wanted, seeds: Sequence[i
     head = [_line(_COLUMNS), _line(["---"] * len(_COLUMNS))] if table else []
     gaps_said = f"Not measured yet: {'; '.join(missing)}." if missing else "All of it is measured."
     shown = ["", "What was found, shortened:", "", *prompts] if prompts else []
-    return "\n".join([f"### {task}", "", *head, *table, *([""] if table else []), gaps_said, *said, *shown])
+    return "\n".join(
+        [f"### {task}", "", *head, *table, *([""] if table else []), gaps_said, *dict.fromkeys(said), *shown]
+    )
 
 
 def _method_line(name: str, rows: Sequence[Row]) -> str:

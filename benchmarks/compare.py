@@ -115,7 +115,7 @@ async def _measure(options: argparse.Namespace, executor: Model, writer: Model) 
     for seed, lab, name in product(options.seeds, labs, options.methods):
         lab.peers_python = options.peers_python
         about = (lab.task.name, name, seed if METHODS[name].has_seeds else None)
-        version = ENGINE_VERSION if METHODS[name].is_ours else None
+        version = ENGINE_VERSION if METHODS[name].by_our_engine else None
         key = (*about, split, options.budget, executor.fingerprint, writer.fingerprint, version)
         if key in done:
             continue

@@ -24,8 +24,8 @@ class Entry:
     run: Method
     has_seeds: bool
     needs_labels: bool = False
-    is_ours: bool = False
-    """One of this project's strategies, whose rows another version of its search engine makes old."""
+    by_our_engine: bool = False
+    """Its rows are made old by another version of our search engine: our strategies, and what is calibrated as they."""
 
 
 async def _judged(lab: Laboratory, found: Found) -> Row:
@@ -92,11 +92,14 @@ BASELINES: dict[str, Entry] = {
     "nearest demonstrations": Entry(_nearest, has_seeds=False),
     "random demonstrations": Entry(partial(_searched, begin=baselines.random_demonstrations), has_seeds=True),
     "random demonstrations, calibrated": Entry(
-        partial(_searched, begin=baselines.random_demonstrations_calibrated), has_seeds=True, needs_labels=True
+        partial(_searched, begin=baselines.random_demonstrations_calibrated),
+        has_seeds=True,
+        needs_labels=True,
+        by_our_engine=True,
     ),
     "best of n": Entry(partial(_searched, begin=baselines.best_of_n), has_seeds=True),
 }
-OURS = {name: Entry(partial(_strategy, name=name), has_seeds=True, is_ours=True) for name in STRATEGIES}
+OURS = {name: Entry(partial(_strategy, name=name), has_seeds=True, by_our_engine=True) for name in STRATEGIES}
 THEIRS: dict[str, Entry] = {
     "TF-IDF + logistic regression": Entry(TFIDF.run, has_seeds=False, needs_labels=True),
     **{name: Entry(peer.run, has_seeds=True) for name, peer in PEERS.items()},
