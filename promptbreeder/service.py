@@ -39,6 +39,7 @@ from promptbreeder.usecases.workbench import Change, OnProgress, Workbench
 if TYPE_CHECKING:
     from promptbreeder.runs.engine import Engine
     from promptbreeder.usecases.exporting import Form
+    from promptbreeder.usecases.following import Mark
 
 __all__ = ["Change", "OnProgress", "Service", "Workbench"]
 
@@ -95,6 +96,10 @@ class Service:
     @on_change.setter
     def on_change(self, listener: Callable[[Change], None] | None) -> None:
         self._bench.on_change = listener
+
+    async def changes_of_others(self, since: "Mark | None") -> "tuple[Mark, tuple[Change, ...]]":
+        """Return what other processes changed after `since`, and how far that is; for the first call nothing."""
+        return await usecases.following.changes_of_others(self._bench, since)
 
     async def define_skill(
         self, definition: SkillDefinition, actor: Actor, *, must_be_new: bool = False

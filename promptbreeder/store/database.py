@@ -76,6 +76,19 @@ class Database:
 
         return await anyio.to_thread.run_sync(call, limiter=self._one_reader)
 
+    async def foreign_commits(self) -> int:
+        """Return a number that is another one when another connection than the writer has committed in between.
+
+        SQLite's `data_version`; raises as `write` does.
+        """
+
+        def call() -> int:
+            opened = self._open()
+            with translated(self.path):
+                return _pragma(opened.writer or opened.reader, "data_version")
+
+        return await anyio.to_thread.run_sync(call, limiter=self._one_writer)
+
     async def backup(self) -> Path:
         """Copy the database as it is now, and return the copy; the oldest copies are pruned. Raises as `write` does."""
         return await self.write(lambda _: backup.make(self.path))

@@ -187,6 +187,17 @@ def history(db: Tables, skill: str | None, *, before_id: int | None, limit: int)
     return tuple(_event(row) for row in rows)
 
 
+def newest_id(db: Tables) -> int:
+    """Return the id of the newest event, 0 where there is none."""
+    (row,) = db.query("SELECT coalesce(max(id), 0) AS id FROM events")
+    return int(row["id"])
+
+
+def after(db: Tables, event_id: int) -> tuple[Event, ...]:
+    """Return the events that came after one, oldest first."""
+    return tuple(_event(row) for row in db.query("SELECT * FROM events WHERE id > ? ORDER BY id", [event_id]))
+
+
 def broken_link(db: Tables) -> int | None:
     """Return the id of the first event whose hash does not follow from what is stored, or None: the chain is whole."""
     previous = _GENESIS

@@ -127,6 +127,18 @@ def recent(db: Tables, skill: str | None, *, limit: int = 20) -> tuple[Run, ...]
     return tuple(_run(row) for row in rows)
 
 
+def last_written(db: Tables) -> float:
+    """Return when the row of a run was written last, in Unix seconds; 0 where there is none."""
+    (row,) = db.query("SELECT coalesce(max(updated_at), 0.0) AS moment FROM runs")
+    return float(row["moment"])
+
+
+def written_after(db: Tables, moment: float) -> tuple[Run, ...]:
+    """Return the runs whose row was written after a moment, oldest first."""
+    rows = db.query("SELECT * FROM runs WHERE updated_at > ? ORDER BY updated_at, rowid", [moment])
+    return tuple(_run(row) for row in rows)
+
+
 def met_gate(db: Tables, skill: str) -> tuple[Run, ...]:
     """Return the runs of a skill whose winner was measured on the gate split, oldest first."""
     rows = db.query(

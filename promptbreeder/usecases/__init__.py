@@ -39,6 +39,9 @@ if TYPE_CHECKING:
         exporting as exporting,
     )
     from promptbreeder.usecases import (
+        following as following,
+    )
+    from promptbreeder.usecases import (
         health as health,
     )
     from promptbreeder.usecases import (

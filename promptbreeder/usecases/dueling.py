@@ -111,6 +111,7 @@ async def vote(
         )
 
     report = await bench.store.write(store)
+    bench.changed("history", report.skill)
     moved = await promote_if_ready(bench, report.skill, report.candidate)
     return report if moved is None else report.model_copy(update={"notice": f"Promoted by itself: {moved.evidence}"})
 

@@ -132,7 +132,8 @@ async def _check(bench: Workbench, engine: Engine, name: str, *, open_models: bo
         checked_at=iso(now),
     )
     # Remembered before anything is done: whoever is killed meanwhile has looked.
-    await bench.store.write(lambda db: _note(db, seen, check, now))
+    if await bench.store.write(lambda db: _note(db, seen, check, now)):
+        bench.changed("history", name)
     acted = await go_on(bench, engine, seen.stands, check)
     if not acted.acted and decision.action in {"roll back", "evolve"}:
         acted = await act(bench, engine, seen.stands, decision, check)
@@ -187,6 +188,7 @@ async def _recheck(bench: Workbench, stands: Standing, model: str) -> Recheck | 
     found = judge_change(*evaluations.paired(after.on(fair.ids), before), fair.left_out)
     if found is not None and is_new:
         await bench.store.write(lambda db: _note_recheck(db, stands, found, before.fingerprint, now=bench.clock()))
+        bench.changed("history", skill.name)
     return found
 
 
@@ -238,10 +240,11 @@ def _sentence(seen: _Seen, decision: Decision) -> str:
     return " ".join(parts)
 
 
-def _note(db: Tables, seen: _Seen, check: SkillCheck, now: float) -> None:
+def _note(db: Tables, seen: _Seen, check: SkillCheck, now: float) -> bool:
     """Remember the look; the history hears of it when there is something to say, and another than last time."""
     last, actor = seen.stands.check, by_itself()
-    if check.state not in {"not enough data", "ok" if last is None else last.state}:
+    is_news = check.state not in {"not enough data", "ok" if last is None else last.state}
+    if is_news:
         events.append(
             db,
             ts=now,
@@ -254,6 +257,7 @@ def _note(db: Tables, seen: _Seen, check: SkillCheck, now: float) -> None:
             data={"state": check.state, "right": check.drift.right, "n": check.drift.n},
         )
     _remember(db, seen, check, now)
+    return is_news
 
 
 def _remember(db: Tables, seen: _Seen, check: SkillCheck, now: float) -> None:

@@ -32,7 +32,7 @@ class Change:
     """Something that others may have read before; told after the commit."""
 
     kind: str
-    """skills, production, version or run."""
+    """skills, production, version, run, or history alone."""
     skill: str | None = None
     run_id: str | None = None
 

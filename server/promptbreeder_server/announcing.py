@@ -105,4 +105,5 @@ def resources_of(change: Change) -> tuple[str, ...]:
         "version": (versions, history),
         "production": ("skills://index", production, versions, history),
         "run": (f"run://{change.run_id}", "skills://index", history),
+        "history": (history,),
     }[change.kind]

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -22,6 +23,7 @@ from promptbreeder.requests import explain
 from promptbreeder.service import Change, Service
 from promptbreeder_resources import live_prompts
 from promptbreeder_resources.reading import JSON_TYPE
+from promptbreeder_server import following
 from promptbreeder_server.announcing import OPTIONS, Announcer, low_level
 from promptbreeder_server.watching import Watch
 from promptbreeder_tools.call import encodable
@@ -37,9 +39,19 @@ _BACKLOG = 256
 class PromptServer(MCPServer[Service]):
     """Lists each skill's production prompt as a resource of its own, since some clients never list templates."""
 
-    def __init__(self, service: Service, *, on_leaving: Callable[[], None] = lambda: None) -> None:
-        """Serve `service`, entered for as long as the server runs; `on_leaving` is called before it is left."""
+    def __init__(
+        self,
+        service: Service,
+        *,
+        on_leaving: Callable[[], None] = lambda: None,
+        follow_every: float = following.EVERY_SECONDS,
+    ) -> None:
+        """Serve `service`, entered for as long as the server runs; `on_leaving` is called before it is left.
+
+        What other processes do is looked for every `follow_every` seconds.
+        """
         self._service = service
+        self._follow_every = follow_every
         self._on_leaving = on_leaving
         self._watch = Watch(service.monitor_if_due)
         bus = InMemorySubscriptionBus()
@@ -122,6 +134,7 @@ class PromptServer(MCPServer[Service]):
             service.on_change = note
             group.start_soon(self._announce, receive)
             group.start_soon(self._watch.run)
+            group.start_soon(partial(following.follow, service, note, every=self._follow_every))
             try:
                 yield service
             finally:

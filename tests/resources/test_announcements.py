@@ -3,6 +3,7 @@
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -10,6 +11,7 @@ import pytest
 from mcp import Client, MCPDeprecationWarning, MCPError
 from mcp.client.subscriptions import PromptsListChanged, ResourcesListChanged, ResourceUpdated, Subscription
 
+from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Change, Service
 from promptbreeder_server.announcing import MAX_SUBSCRIPTIONS, resources_of
 from promptbreeder_server.server import PromptServer
@@ -50,6 +52,16 @@ async def test_a_listener_hears_of_lists_and_of_the_resources_that_it_named(clie
         await events(heard, ResourcesListChanged(), PromptsListChanged(), *map(ResourceUpdated, named))
         await call(client, "promote", skill="tickets", version=2, reason="why", force=True)
         await events(heard, PromptsListChanged(), *map(ResourceUpdated, named))
+
+
+@pytest.mark.parametrize("mode", NEW)
+async def test_a_listener_hears_of_a_vote(client: Client, call: Call) -> None:
+    """It is a line of the history."""
+    await call(client, "define_skill", **SECOND)
+    duel = await call(client, "compare_prompts", skill="tickets", input="Where is my parcel?")
+    async with client.listen(resource_subscriptions=["history://tickets"]) as heard:
+        await call(client, "record_vote", duel_id=duel["duel_id"], choice="tie")
+        await events(heard, ResourceUpdated("history://tickets"))
 
 
 @pytest.mark.parametrize("mode", NEW)
@@ -114,6 +126,28 @@ async def test_subscriptions_are_bounded(client: Client, call: Call) -> None:
     assert await call(client, "get_fitness")
 
 
+async def test_a_subscriber_hears_of_what_another_process_does(
+    service: Service,
+    database: Path,
+    open_service: Callable[..., Service],
+    actor: Actor,
+    heard: Any,  # noqa: ANN401
+) -> None:
+    """A command line defines skills while a client has its list."""
+    async with open_service(database) as other, anyio.create_task_group() as group:
+
+        async def define() -> None:
+            # The server follows from when it looks first.
+            for number in range(1_000):
+                definition = SkillDefinition(name=f"s-{number}", description="d", prompt="p")
+                await other.define_skill(definition, actor)
+
+        async with Client(PromptServer(service, follow_every=0), mode="legacy", message_handler=heard.take, cache=None):
+            group.start_soon(define)
+            await heard.wait_for(*LISTS)
+        group.cancel_scope.cancel()
+
+
 async def test_a_subscriber_that_left_is_forgotten(service: Service, call: Call) -> None:
     """The next client of the same server is told, and nothing breaks."""
     server = PromptServer(service)
@@ -126,7 +160,7 @@ async def test_a_subscriber_that_left_is_forgotten(service: Service, call: Call)
     assert server._announcer._subscribed == {}
 
 
-@pytest.mark.parametrize("kind", ["skills", "version", "production", "run"])
+@pytest.mark.parametrize("kind", ["skills", "version", "production", "run", "history"])
 def test_every_kind_of_change_touches_the_history(kind: str) -> None:
     """And every resource that is announced has a form that can be read."""
     uris = resources_of(Change(kind, "s", "r-1"))

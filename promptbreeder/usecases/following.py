@@ -1,0 +1,65 @@
+"""Follow what other processes do with the same database: a command line promotes while a server has clients."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from promptbreeder.store import events, runs, skills
+from promptbreeder.store.database import BUSY_SECONDS
+from promptbreeder.store.tables import Tables
+from promptbreeder.usecases.workbench import Change, Workbench
+
+_PRODUCTION = ("promote", "rollback")
+_SKILLS = ("create", "extend", "correct", "retire", "delete")
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far the others have been followed."""
+
+    commits: int
+    """`Database.foreign_commits`."""
+    event: int
+    """Id of the newest event."""
+    moment: float
+    """When the run that was written last was written; Unix seconds."""
+
+
+async def changes_of_others(bench: Workbench, since: Mark | None) -> tuple[Mark, tuple[Change, ...]]:
+    """Return what was changed after `since`, and how far that is; nothing for the first call.
+
+    What this process changed in the meantime may be among it, and nothing that others changed is missing.
+
+    Raises:
+        StoreError: if the database cannot be read.
+    """
+    # Before the log: what is committed in between is told now, and once more the next time.
+    commits = await bench.store.foreign_commits()
+    if since is not None and commits == since.commits:
+        return since, ()
+
+    def read(db: Tables) -> tuple[Mark, tuple[Change, ...]]:
+        mark = Mark(commits, events.newest_id(db), runs.last_written(db))
+        return mark, () if since is None else tuple(dict.fromkeys(_changes(db, since, mark)))
+
+    return await bench.store.read(read)
+
+
+def _changes(db: Tables, since: Mark, mark: Mark) -> Iterator[Change]:
+    happened = events.after(db, since.event)
+    if mark.event < since.event or any(event.kind == "restore" for event in happened):
+        # A backup took the place of what was there.
+        yield from (Change("skills", skill.name) for skill in skills.all_skills(db))
+    for event in happened:
+        if event.skill is not None:
+            yield Change(_kind(event), event.skill)
+    # A write has its time from before it waited for others.
+    written = runs.written_after(db, since.moment - BUSY_SECONDS)
+    yield from (Change("run", run.skill, run.run_id) for run in written)
+
+
+def _kind(event: events.Event) -> str:
+    if event.kind in _SKILLS:
+        return "skills"
+    if event.kind in _PRODUCTION:
+        return "production"
+    return "version" if event.kind == "evolved" and event.after is not None else "history"

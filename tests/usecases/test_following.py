@@ -1,0 +1,96 @@
+"""A process hears of what others do with the same database, and of nothing where only itself did something."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
+from promptbreeder.service import Change, Service
+from promptbreeder.skill import Example
+
+pytestmark = pytest.mark.anyio
+Act = Callable[[Service, Actor], Awaitable[object]]
+
+
+@pytest.fixture
+async def other(database: Path, open_service: Callable[..., Service], service: Service) -> AsyncIterator[Service]:
+    """Return a service of another process, open for as long as the first."""
+    del service
+    async with open_service(database) as opened:
+        yield opened
+
+
+async def _define(service: Service, actor: Actor) -> object:
+    return await service.define_skill(SkillDefinition(name="tickets", description="d", prompt="Other words."), actor)
+
+
+async def _add(service: Service, actor: Actor) -> object:
+    return await service.add_examples("tickets", [Example(input="Where is it?", expected="delivery")], actor)
+
+
+async def _retire(service: Service, actor: Actor) -> object:
+    return await service.retire_example("tickets", 1, actor)
+
+
+async def _promote_and_back(service: Service, actor: Actor) -> object:
+    await _define(service, actor)
+    await service.promote("tickets", 2, "better", actor, force=True)
+    return await service.rollback("tickets", "worse", actor)
+
+
+async def _vote(service: Service, actor: Actor) -> object:
+    await _define(service, actor)
+    duel = await service.compare("tickets", text="Where is my parcel?", a=1, b=2)
+    return await service.vote(duel.duel_id, "tie", actor)
+
+
+async def _evolve(service: Service, actor: Actor) -> object:
+    request = EvolveRequest(skill="tickets", generations=2, budget_tokens=40_000)
+    return await service.evolve(request, actor, wait_seconds=60)
+
+
+@pytest.mark.parametrize(
+    ("act", "kinds"),
+    [
+        (_define, {"skills"}),
+        (_add, {"skills"}),
+        (_retire, {"skills"}),
+        (_promote_and_back, {"skills", "production"}),
+        (_evolve, {"run", "version", "history"}),
+        (_vote, {"skills", "history"}),
+    ],
+)
+async def test_what_another_process_did_is_told_once(
+    service: Service, other: Service, actor: Actor, act: Act, kinds: set[str]
+) -> None:
+    """Each kind of change one time however often it happened, and a run with its id."""
+    mark, told = await service.changes_of_others(None)
+    assert told == ()
+    await act(other, actor)
+    mark, told = await service.changes_of_others(mark)
+    assert {change.kind for change in told} == kinds
+    assert {change.skill for change in told} == {"tickets"}
+    assert len(set(told)) == len(told)
+    assert all((change.run_id is not None) == (change.kind == "run") for change in told)
+    assert (await service.changes_of_others(mark))[1] == ()
+
+
+async def test_what_this_process_did_is_not_told(service: Service, actor: Actor) -> None:
+    """It has been told when it was done."""
+    mark, _ = await service.changes_of_others(None)
+    await _define(service, actor)
+    assert (await service.changes_of_others(mark))[1] == ()
+
+
+async def test_a_restored_backup_changes_every_skill(
+    service: Service, other: Service, actor: Actor, open_service: Callable[..., Service], database: Path
+) -> None:
+    """Whatever was read before may be otherwise now."""
+    copy = await other.backup()
+    await _define(service, actor)
+    await service.define_skill(SkillDefinition(name="later", description="d", prompt="p"), actor)
+    mark, _ = await service.changes_of_others(None)
+    async with open_service(database) as third:
+        await third.restore(str(copy), actor)
+    assert (await service.changes_of_others(mark))[1] == (Change("skills", "tickets"),)
