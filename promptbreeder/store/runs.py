@@ -54,12 +54,14 @@ class Run:
         return self.status in {"queued", "running"} and not self.is_leased(now)
 
     def status_at(self, now: float) -> RunStatus:
-        """Return how it really stands: the row of a killed driver goes on saying `running`."""
+        """Return how it really stands: the row of a killed driver goes on saying `running`, or `queued`."""
         if self.has_ended or self.is_leased(now):
             return self.status
         if self.cancel_requested:
             return "cancelled"
-        return "paused" if self.status == "running" else self.status
+        # Whoever creates a run claims it at once.
+        is_new = self.status == "queued" and now - self.created_at < LEASE_SECONDS
+        return "queued" if is_new else "paused"
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,7 +97,7 @@ class StoreDesk:
         bench = self._bench
         now = bench.clock()
 
-        def write(db: Tables) -> int | None:
+        def write(db: Tables) -> tuple[RunStatus, int | None]:
             run = runs.get(db, run_id)
             plan = Plan.model_validate(json.loads(run.config)["plan"])
             version = judged = None
@@ -128,13 +128,15 @@ class StoreDesk:
                 after=version,
                 data={"run": run_id, "status": status},
             )
-            return version
+            return status, version
 
-        version = await bench.store.write(write)
+        status, version = await bench.store.write(write)
         skill = (await bench.store.read(lambda db: runs.get(db, run_id))).skill
         if version is not None:
             bench.changed("version", skill, run_id)
-            await promote_if_ready(bench, skill, version)
+            if status == "finished":
+                # Who cancels does not wait for what is measured then.
+                await promote_if_ready(bench, skill, version)
         bench.changed("run", skill, run_id)
 
     async def pause(self, run_id: str, fence: int, reason: str) -> None:

@@ -125,11 +125,12 @@ def report_of(run: runs.Run, now: float) -> RunReport:
 
 def verdict_of(plan: Plan, outcome: Outcome, version: int | None) -> str:
     """Return in one or two sentences what a run found, or why it found nothing."""
+    advice = "" if outcome.ended_by == "cancel" else "; give it a larger budget"
     if outcome.winner is None or outcome.score is None or outcome.baseline is None:
-        return "Nothing was measured in full before the run ended; give it a larger budget."
+        return f"Nothing was measured in full before the run ended{advice}. {_ended(outcome)}"
     if outcome.winner == plan.seeds[0]:
         found = (
-            "No candidate was measured on the whole search split; give it a larger budget."
+            f"No candidate was measured on the whole search split{advice}."
             if outcome.undecided
             else f"No improvement found: no candidate did better on the search split than the production prompt "
             f"({outcome.baseline.accuracy:.2f})."
@@ -185,7 +186,7 @@ def _stopped(run: runs.Run, status: RunStatus) -> str:
     """Return why a run without a result does not go on; empty for one that does."""
     if status == "cancelled" and not run.has_ended:
         return "What it found is not kept yet: the process that drove it ended before it could. Cancel it once more."
-    if status == "paused" and run.status == "running":
+    if status == "paused" and run.status != "paused":
         return "The process that drove it is gone."
     return run.error or ""
 

@@ -9,7 +9,7 @@ import pytest
 
 from promptbreeder.errors import Conflict, InvalidInput, ModelCrashed, NotFound
 from promptbreeder.models.scripted import ScriptedModel
-from promptbreeder.requests import Actor, EvolveRequest
+from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import RunReport
 from promptbreeder.runs import engine
 from promptbreeder.service import Service
@@ -95,7 +95,8 @@ async def test_any_process_can_cancel_a_run(
             await owner.engine.wait(run.run_id)
         report = await other.get_run(run.run_id)
         assert report.status == "cancelled"
-        assert report.verdict
+        assert report.verdict.endswith("The run was cancelled.")
+        assert "budget" not in report.verdict
         assert (await other.history("tickets", limit=1))[0].kind == "evolved"
         with pytest.raises(Conflict, match="already ended"):
             await other.cancel_run(run.run_id, actor)
@@ -149,6 +150,44 @@ async def test_a_run_that_is_cancelled_before_it_has_gone_on_keeps_its_best_prom
         await evolve(service, run_id=run.run_id, wait=0)
         await model.opening.wait()
         assert (await service.cancel_run(run.run_id, actor)).version == 2
+
+
+async def test_a_cancelled_run_promotes_nothing_by_itself(  # noqa: PLR0917  fixtures
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    held_model: Callable[[int], Any],
+    ticket_skill: Callable[..., SkillDefinition],
+    actor: Actor,
+) -> None:
+    """Who cancels does not wait for measurements that follow; the version is there to be promoted."""
+    model = held_model(_AHEAD_AT)
+    async with open_service(database, model) as service:
+        await service.define_skill(ticket_skill(examples=[], settings={"opt_in_auto_promote": True}), actor)
+        run = await evolve(service, wait=0)
+        await model.reached.wait()
+        asked = model.calls
+        assert (await service.cancel_run(run.run_id, actor)).version == 2
+        assert model.calls == asked
+        assert (await service.skills())[0].production == 1
+
+
+async def test_a_run_whose_process_ended_before_it_began_is_resumed(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was written as queued, and nobody would ever begin it."""
+
+    async def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(engine.Engine, "start", killed)
+        async with open_service(database) as service:
+            await evolve(service, wait=0)
+    async with open_service(database, hours=1) as later:
+        (run,) = await later.runs("tickets")
+        assert (run.status, run.verdict) == ("paused", "The process that drove it is gone.")
+        assert (await evolve(later, run_id=run.run_id)).status == "finished"
 
 
 async def test_cancelling_a_run_that_cannot_be_replayed_says_that_no_version_was_made(
