@@ -180,10 +180,11 @@ async def test_a_run_whose_process_ended_before_it_began_is_resumed(
     async def killed(*_: object) -> None:
         raise KeyboardInterrupt
 
-    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
-        patched.setattr(engine.Engine, "start", killed)
-        async with open_service(database) as service:
-            await evolve(service, wait=0)
+    async with open_service(database) as service:
+        with monkeypatch.context() as patched:
+            patched.setattr(engine.Engine, "start", killed)
+            with pytest.raises(KeyboardInterrupt):
+                await evolve(service, wait=0)
     async with open_service(database, hours=1) as later:
         (run,) = await later.runs("tickets")
         assert (run.status, run.verdict) == ("paused", "The process that drove it is gone.")
