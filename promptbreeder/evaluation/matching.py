@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from promptbreeder.errors import PromptBreederError
 DEADLINE_SECONDS = 1.0
 """Thousands of times what an ordinary pattern takes on a reply, also where the machine is busy."""
 _PROGRAM = Path(__file__).with_name("matcher.py")
+_OVER_TIME = 1
+"""What `faulthandler` ends a process with."""
 
 
 class NoPattern(ValueError):
@@ -38,10 +41,7 @@ def search(pattern: str, texts: Sequence[str]) -> list[bool]:
         NoPattern: if it is none.
         OutOfTime: if the deadline passes before all texts are searched.
     """
-    answer = _matcher.ask(json.dumps([pattern, texts]))
-    if not answer:
-        raise OutOfTime
-    found = json.loads(answer)
+    found = json.loads(_matcher.ask(json.dumps([pattern, texts])))
     if isinstance(found, str):
         raise NoPattern(found)
     return [bool(one) for one in found]
@@ -55,19 +55,26 @@ class _Matcher:
         self._one_at_a_time = threading.Lock()
 
     def ask(self, question: str) -> str:
-        """Return its answer, empty where it has ended over the question."""
-        answer = ""
+        """Return its answer; a process that something else has ended is started anew, once.
+
+        Raises:
+            OutOfTime: if it has ended itself over the question.
+        """
         with self._one_at_a_time:
-            process: Any = self._running()
-            try:
-                process.stdin.write(f"{question}\n")
-                process.stdin.flush()
-                answer = str(process.stdout.readline())
-            finally:
-                # Also where the asker was interrupted: the next one must not get this answer.
-                if not answer:
+            for _ in range(2):
+                process = self._running()
+                try:
+                    answer = _answered(process, question)
+                    code = None if answer else process.wait()
+                except BaseException:
+                    # Whoever asked was interrupted: the next one must not get this answer.
                     self.end()
-        return answer
+                    raise
+                if answer:
+                    return answer
+                if code == _OVER_TIME:
+                    raise OutOfTime
+        raise PromptBreederError("the process that searches for patterns was ended twice, by something else; try again")
 
     def end(self) -> None:
         """End the process, if there is one."""
@@ -95,6 +102,15 @@ class _Matcher:
                 f"{sys.executable} cannot run {_PROGRAM}, which metric 'regex' needs; install promptbreeder-mcp anew"
             )
         return self._process
+
+
+def _answered(process: Any, question: str) -> str:  # noqa: ANN401  with both its pipes
+    """Return a line of answer, empty where the process has ended."""
+    with suppress(OSError):
+        process.stdin.write(f"{question}\n")
+        process.stdin.flush()
+        return str(process.stdout.readline())
+    return ""
 
 
 _matcher = _Matcher()
