@@ -1,6 +1,7 @@
 """Calls: what `run_skill` answered, so that an outcome can be reported later.
 
-A call whose input is deleted as an example is emptied: its outcome, which counts on, stays that of a call.
+A call whose input is deleted as an example is emptied: its outcome, which counts on, stays that of a call. A call that
+nobody reported on is kept for `KEPT_DAYS`, so that a skill which answers all day does not fill the disk.
 """
 
 from dataclasses import dataclass
@@ -8,6 +9,8 @@ from dataclasses import dataclass
 from promptbreeder.errors import NotFound
 from promptbreeder.skill import Skill, input_hash
 from promptbreeder.store.tables import Tables
+
+KEPT_DAYS = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +50,15 @@ def empty(db: Tables, skill: Skill, text: str) -> tuple[str, ...]:
     return same
 
 
+def drop_old(db: Tables, *, now: float) -> int:
+    """Drop the calls of more than `KEPT_DAYS` ago that have no outcome; return how many were dropped."""
+    dropped = db.execute(
+        "DELETE FROM calls WHERE created_at < ? AND call_id NOT IN (SELECT call_id FROM outcomes)",
+        [now - KEPT_DAYS * 86_400],
+    )
+    return int(dropped.rowcount)
+
+
 def get(db: Tables, call_id: str) -> Call:
     """Return a call.
 
@@ -55,4 +67,7 @@ def get(db: Tables, call_id: str) -> Call:
     """
     for row in db.query("SELECT * FROM calls WHERE call_id = ?", [call_id]):
         return Call(**row)
-    raise NotFound(f"no call {call_id[:40]!r}; run_skill answers and gives an id, as does `promptbreeder-mcp run`")
+    raise NotFound(
+        f"no call {call_id[:40]!r}; run_skill answers and gives an id, as does `promptbreeder-mcp run`, which can be "
+        f"reported on for {KEPT_DAYS} days"
+    )

@@ -17,7 +17,7 @@ from promptbreeder.lifecycle.recheck import judge_change
 from promptbreeder.results import DriftState, MonitorReport, Recheck, SkillCheck
 from promptbreeder.runs.engine import Engine
 from promptbreeder.skill import Split
-from promptbreeder.store import checks, evaluations, events, examples, leases, skills
+from promptbreeder.store import calls, checks, evaluations, events, examples, leases, replies, skills
 from promptbreeder.store.checks import Check
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.acting import act, by_itself, go_on
@@ -52,11 +52,18 @@ async def monitor(bench: Workbench, engine: Engine, *, open_models: bool = True)
     ):
         return (await last_looks(bench)).model_copy(update={"note": "Another process is checking just now."})
     try:
+        await bench.store.write(lambda db: _tidy(db, now=bench.clock()))
         names = [skill.name for skill in await bench.store.read(skills.all_skills)]
         return _report([await _check(bench, engine, name, open_models=open_models) for name in names])
     finally:
         with anyio.CancelScope(shield=True):
             await bench.store.write(lambda db: leases.release(db, _LEASE, owner=owner))
+
+
+def _tidy(db: Tables, *, now: float) -> None:
+    """Keep what `run_skill` leaves behind from growing without end."""
+    calls.drop_old(db, now=now)
+    replies.evict(db)
 
 
 async def last_looks(bench: Workbench) -> MonitorReport:

@@ -9,12 +9,12 @@ from typing import Any
 import anyio
 import pytest
 
-from promptbreeder.errors import ModelUnreachable
+from promptbreeder.errors import Conflict, ModelUnreachable, NotFound
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import SkillCheck
 from promptbreeder.service import Service
-from promptbreeder.store import events, leases, runs
+from promptbreeder.store import events, leases, replies, runs
 from promptbreeder.store.database import Database
 from promptbreeder.usecases.monitoring import EVERY_SECONDS, LEASE_SECONDS
 
@@ -402,6 +402,36 @@ async def test_it_is_due_once_an_hour_and_after_outcomes(service: Service, live:
     assert await service.monitor_if_due() is None
     clock.now -= DAY
     assert await service.monitor_if_due() is not None
+
+
+async def test_calls_that_nobody_reported_on_are_dropped_after_ninety_days(
+    service: Service, clock: Clock, actor: Actor, stored: Callable[[], list[str]]
+) -> None:
+    """A skill that answers all day does not fill the disk; what was reported on, and its outcome, stay."""
+    old, reported = [await service.run_skill("tickets", f"Old parcel {number}") for number in range(2)]
+    await service.record_outcome(reported.call_id, actor, correct=True)
+    clock.now += 2 * DAY
+    young = await service.run_skill("tickets", "Young parcel")
+    clock.now += 89 * DAY
+    await service.monitor()
+    with pytest.raises(NotFound, match="for 90 days"):
+        await service.record_outcome(old.call_id, actor, correct=True)
+    with pytest.raises(Conflict):
+        await service.record_outcome(reported.call_id, actor, correct=True)
+    await service.record_outcome(young.call_id, actor, correct=True)
+    assert not [row for row in stored() if "Old parcel 0" in row]
+
+
+async def test_replies_kept_for_reuse_are_bounded_without_any_run(service: Service) -> None:
+    """A skill that only answers leaves them behind too."""
+    store = service._bench.store
+    for key, size in (("small", 1), ("huge", replies.MAX_BYTES)):
+        await store.write(lambda db, key=key, size=size: replies.put(db, key, "x" * size, now=0))
+    await service.monitor()
+    assert await store.read(lambda db: [replies.get(db, key) for key in ("small", "huge")]) == [None, None]
+    await service.run_skill("tickets", "Where is it?")
+    await service.monitor()
+    assert await store.read(lambda db: db.table("reply_cache").count)
 
 
 async def test_what_is_looked_at_in_passing_loads_no_model(
