@@ -33,6 +33,9 @@ async def export_skill(bench: Workbench, name: str, *, redact: bool = False) -> 
 
     Its `name`, `description`, `prompt`, `labels`, `metric`, `settings` and `examples` are a skill file again. With
     `redact` likely keys are left out of every text, and the hashes are those of what is left.
+
+    Raises:
+        InvalidInput: if two versions are the same without the keys.
     """
 
     def look(db: Tables) -> dict[str, object]:
@@ -76,8 +79,16 @@ async def export_skill(bench: Workbench, name: str, *, redact: bool = False) -> 
 
 def _redacted(bundle: dict[str, Any]) -> dict[str, Any]:
     left: dict[str, Any] = masked_in(bundle)
+    same: dict[str, int] = {}
     for version in left["versions"]:
-        version["content_hash"] = content_hash(version["prompt"])
+        number, digest = version["version"], content_hash(version["prompt"])
+        if (other := same.setdefault(digest, number)) != number:
+            raise InvalidInput(
+                f"versions {other} and {number} differ in nothing but what looks like a key: without it they would be "
+                "one, which no import takes. Export without --redact, take out `versions`, `production`, `model` and "
+                "`hash`, and edit the skill file that is left."
+            )
+        version["content_hash"] = digest
     return left
 
 

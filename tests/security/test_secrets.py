@@ -84,6 +84,21 @@ def test_an_export_can_leave_them_out_and_is_a_bundle_all_the_same(
     assert terminal("--home", tmp_path / "two", "doctor").exit_code == 0
 
 
+def test_versions_that_differ_in_a_key_alone_are_not_exported_without_it(
+    terminal: Callable[..., Result], tmp_path: Path
+) -> None:
+    """What came out would be refused where it is imported; it is said before."""
+    for name, key in (("a", KEYS[3]), ("b", KEYS[4])):
+        (tmp_path / name).write_text(f"Use {key}", encoding="utf-8")
+    variants = ("--variant-a", tmp_path / "a", "--variant-b", tmp_path / "b")
+    made = terminal("create", "leaky", *variants)
+    assert made.exit_code == 0, made.output
+    refused = terminal("export", "leaky", "--redact")
+    assert refused.exit_code != 0
+    assert "versions 1 and 2 differ in nothing but what looks like a key" in refused.stderr
+    assert KEYS[3] not in refused.output
+
+
 async def test_planted_keys_are_in_no_log(
     service: Service, actor: Actor, caplog: pytest.LogCaptureFixture, ticket_skill: Callable[..., SkillDefinition]
 ) -> None:
