@@ -71,6 +71,8 @@ def _setting_part(
     if split != "test":
         parts.append(_ON_DEVELOPMENT)
     parts += [_overview(rows, names, every), _standing(rows, names, every), _PROTOCOL]
+    if against := _against_libraries(rows, every):
+        parts.append(against)
     return parts + [_task_part(task, [row for row in rows if row["task"] == task], wanted, seeds) for task in every]
 
 
@@ -109,6 +111,35 @@ def _standing(rows: Sequence[Row], names: Sequence[str], tasks: Sequence[str]) -
         )
     said = f"`{OURS}` is first on {first} of the {measured} tasks where it is measured, among the rows that are there."
     return "\n".join([said, "", *lines])
+
+
+def _against_libraries(rows: Sequence[Row], tasks: Sequence[str]) -> str:
+    """Say where `auto` stands against prompts that other libraries found; empty where there are none."""
+    lines = [_line(("task", OURS, "best library as it answers", "", "best under any decoding", "", "difference"))]
+    lines.append(_line(["---"] * 7))
+    ahead = 0
+    for task in tasks:
+        found = [row for row in _measured(rows) if row["task"] == task]
+        theirs = [row for row in found if row.get("library") and row["prompt"]]
+        ours = _accuracy(row for row in found if row["method"] == OURS)
+        if ours is None or not theirs:
+            continue
+        own, name = max((statistics.fmean(row["accuracy"] for row in each), name) for name, each in _by_method(theirs))
+        best, other, decoding = max(
+            (statistics.fmean(values), method, decoding)
+            for method, each in _by_method(theirs)
+            for decoding in _DECODINGS
+            if (values := [row["by_decoding"][decoding] for row in each if decoding in row["by_decoding"]])
+        )
+        ahead += ours > best
+        at_best = (f"{other}, {decoding}", f"{best:.3f}", f"{ours - best:+.3f}")
+        lines.append(_line((task, f"{ours:.3f}", name, f"{own:.3f}", *at_best)))
+    measured = len(lines) - 2
+    said = (
+        f"`{OURS}` is ahead on {ahead} of the {measured} tasks where a prompt of another library is measured, each\n"
+        "prompt under whichever decoding suits it best on these very lines."
+    )
+    return "\n".join([said, "", *lines]) if measured else ""
 
 
 def _task_part(task: str, rows: Sequence[Row], wanted: Wanted, seeds: Sequence[int]) -> str:
@@ -164,6 +195,13 @@ def _prompt_lines(name: str, rows: Sequence[Row]) -> list[str]:
 
 def _measured(rows: Iterable[Row]) -> list[Row]:
     return [row for row in rows if "accuracy" in row]
+
+
+def _by_method(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["method"], []).append(row)
+    return list(found.items())
 
 
 def _accuracy(rows: Iterable[Row]) -> float | None:

@@ -53,6 +53,24 @@ def test_losses_and_failures_are_shown() -> None:
     assert "GEPA (seed 2)" in said.partition("Not measured yet: ")[2]
 
 
+def test_prompts_of_other_libraries_stand_under_the_decoding_that_suits_them_best() -> None:
+    """What comes of the decoding must not look like a gain of the search; a classifier has no prompt to compare."""
+    judged = {"by_decoding": {"free": 0.4, "calibrated": 0.75}, "library": "gepa 1"}
+    ours, theirs = _row("auto", 1, 0.7), _row("GEPA", 1, 0.4, **judged)
+    said = _page([ours, theirs, _row("TF-IDF", None, 0.9, library="scikit-learn 1", prompt=None)])
+    assert "`auto` is ahead on 0 of the 1 tasks where a prompt of another library is measured, each" in said
+    assert "| subj | 0.700 | GEPA | 0.400 | GEPA, calibrated | 0.750 | -0.050 |" in said
+    assert "of another library" not in _page([ours])
+
+
+def test_what_does_not_apply_is_said_once_for_all_seeds() -> None:
+    """Nobody reads it three times."""
+    setting = {name: _row("", 1, 0)[name] for name in ("model", "writer", "budget", "split", "commit", "task")}
+    no_labels = {**setting, "engine_version": 2, "method": "GEPA", "does_not_apply": "it needs labels"}
+    said = _page([_row("auto", 1, 0.7), *({**no_labels, "seed": seed} for seed in (1, 2))])
+    assert said.count("GEPA does not apply: it needs labels.") == 1
+
+
 def test_an_older_engine_has_no_say() -> None:
     """What another version of the search engine found is left out; what needed no engine stays."""
     older = _row("auto", 1, 0.9, engine_version=1)
