@@ -8,7 +8,8 @@ import re
 import unicodedata
 
 CONTROL_TOKENS = re.compile(r"<\|[A-Za-z0-9_]{1,40}\|>|</?s>|<(?:start|end)_of_turn>")
-_KEPT_CONTROLS = "\n\t"
+_REFUSED = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+"""Unicode's categories Cc, without newline and tab, and Cs: both are fixed for ever."""
 _IGNORABLE = (
     *(0x034F, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x2800, 0x3164, 0xFFA0),
     *range(0x180B, 0x1810),
@@ -25,8 +26,7 @@ def scrub(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     text = text.replace("\r\n", "\n").replace("\r", "\n")
-    kept = (c for c in text if c in _KEPT_CONTROLS or unicodedata.category(c) not in {"Cs", "Cc"})
-    return unicodedata.normalize("NFC", "".join(kept))
+    return unicodedata.normalize("NFC", _REFUSED.sub("", text))
 
 
 def defuse(text: str) -> str:
