@@ -199,7 +199,7 @@ async def serving(models: Mapping[str, Model], *, budget: int | None = None, see
                     return
                 self._send((OK, {"object": "list", "data": [{"id": name, "object": "model"} for name in models]}))
 
-            def log_message(self, *args: object) -> None:
+            def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class's name
                 """Stay silent: what counts is counted."""
 
             def _send(self, answered: Answered) -> None:

@@ -50,7 +50,8 @@ TICKETS_A_DAY = 8
 NEW_KIND_WEEK, NEW_MODEL_WEEK = 9, 18
 WORDS_READ = 4
 """Of each line, by the later model."""
-SIDES: tuple[Literal["A", "B"], Literal["A", "B"]] = ("A", "B")
+Side = Literal["A", "B"]
+SIDES: tuple[Side, Side] = ("A", "B")
 SLIPS = 1 / 10
 """Share of votes that go to the wrong answer."""
 LOOKS = 5
@@ -223,7 +224,9 @@ class Office:
 
     async def _vote(self, text: str, label: str) -> None:
         duel = await self._service.compare(SKILL, text=text, b=self._candidate)
-        right = [side for side, answer in zip(SIDES, (duel.a, duel.b), strict=True) if label in answer.lower()]
+        right: list[Side] = [
+            side for side, answer in zip(SIDES, (duel.a, duel.b), strict=True) if label in answer.lower()
+        ]
         if self._world.rng.random() < SLIPS:
             right = [side for side in SIDES if side not in right]
         choice = right[0] if len(right) == 1 else "tie"

@@ -119,7 +119,7 @@ class _Bench:
 
     def _path(self, name: str, first: SkillDefinition, second: SkillDefinition) -> Path:
         options = self._options
-        folder = options.results.with_suffix(".stores")
+        folder: Path = options.results.with_suffix(".stores")
         folder.mkdir(exist_ok=True)
         about = (first.name, second.name, options.strategy, self._seed, options.budget_tokens, self._model, name)
         return folder / f"{'_'.join(''.join(c if c.isalnum() else '-' for c in str(part)) for part in about)}.db"

@@ -78,7 +78,8 @@ async def _called(client: Client, tool: str, **arguments: Any) -> dict[str, Any]
     result = await client.call_tool(tool, arguments)
     if result.is_error or result.structured_content is None:
         raise RuntimeError(str(result.content))
-    return result.structured_content
+    data: dict[str, Any] = result.structured_content
+    return data
 
 
 if __name__ == "__main__":

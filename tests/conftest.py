@@ -4,6 +4,7 @@ import json
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -170,8 +171,8 @@ def evolved() -> Callable[..., Any]:
 
     async def kept(service: Service, prompt: Prompt) -> int:
         bench = service._bench
-        origin = {"origin": "evolved", "parents": (1,), "operator": "test", "run_id": None, "calibration": None}
-        return await bench.store.write(lambda db: versions.add(db, "tickets", prompt, **origin, now=bench.clock()))
+        add = partial(versions.add, origin="evolved", parents=(1,), operator="test", run_id=None, calibration=None)
+        return await bench.store.write(lambda db: add(db, "tickets", prompt, now=bench.clock()))
 
     return kept
 
@@ -215,7 +216,8 @@ def database(copy_of: Callable[[str], Path]) -> Path:
 @pytest.fixture(params=["auto", "legacy"])
 def mode(request: pytest.FixtureRequest) -> str:
     """Return how a client of the server connects: in the new era, and in the old."""
-    return request.param
+    mode: str = request.param
+    return mode
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import json
 import urllib.error
 import urllib.request
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import anyio
@@ -46,7 +47,7 @@ def _serve(model: ScriptedModel, work: Callable[[Any], Awaitable[None]], *, budg
 
 async def _asked(endpoint: Any, *texts: str, **more: Any) -> list[dict[str, Any]]:
     """Ask one after the other."""
-    return [await anyio.to_thread.run_sync(lambda text=text: _ask(endpoint.url, text, **more)) for text in texts]
+    return [await anyio.to_thread.run_sync(partial(_ask, endpoint.url, text, **more)) for text in texts]
 
 
 def test_answers_look_like_openai_s() -> None:

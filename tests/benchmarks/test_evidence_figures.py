@@ -5,7 +5,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from random import Random
-from types import ModuleType
+from typing import Any
 
 import anyio
 import pytest
@@ -14,7 +14,7 @@ from promptbreeder.evidence.cusum import detect
 from promptbreeder.evidence.planning import examples_needed
 from promptbreeder.lifecycle.drift import DAY, read_drift
 
-Load = Callable[[str], ModuleType]
+Load = Callable[[str], Any]
 
 
 @pytest.mark.parametrize(("rate", "days"), [(0.8, 1), (0.5, 1), (0.5, 30)])

@@ -26,8 +26,7 @@ def calls(run: Run, tickets_in: str) -> Callable[[int], list[str]]:
 def test_the_exit_status_says_how_live_answers_do(run: Run, told: Told, calls: Callable[[int], list[str]]) -> None:
     """0 ok, 2 failing, 3 not enough data; the report is on stdout all the same."""
     assert told("monitor", "--once", code=3)["checks"][0]["state"] == "not enough data"
-    for call_id in calls(20):
-        report = told("outcome", call_id, "--correct")
+    *_, report = [told("outcome", call_id, "--correct") for call_id in calls(20)]
     assert (report["drift"]["state"], report["counted"]) == ("ok", True)
     assert told("monitor", "--once")["exit_code"] == 0
     assert "tickets: Skipped: unchanged. Ok: 20 of the last 20" in run("monitor", "--once").stdout

@@ -9,7 +9,6 @@ import pytest
 from click.testing import Result
 
 from promptbreeder.lifecycle import promotion
-from promptbreeder.usecases import dueling
 
 Run = Callable[..., Result]
 Told = Callable[..., Any]
@@ -18,7 +17,7 @@ Told = Callable[..., Any]
 @pytest.fixture(autouse=True)
 def _seeded_order(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the order of answers fall the same way each time."""
-    monkeypatch.setattr(dueling.secrets, "randbelow", Random(2).randrange)
+    monkeypatch.setattr("promptbreeder.usecases.dueling.secrets.randbelow", Random(2).randrange)
 
 
 def test_hardly_anything_is_promoted_where_nothing_is_better(told: Told, home: Path) -> None:

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from promptbreeder.usecases import dueling
-
 Run = Callable[..., Result]
 Told = Callable[..., Any]
 
@@ -104,7 +102,7 @@ def test_the_vote_that_decides_promotes_where_the_skill_opted_in(
     run: Run, told: Told, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """And says so at once."""
-    monkeypatch.setattr(dueling.secrets, "randbelow", lambda _: 0)
+    monkeypatch.setattr("promptbreeder.usecases.dueling.secrets.randbelow", lambda _: 0)
     file = tmp_path / "tone.json"
     skill = {"name": "tone", "description": "d", "prompt": "p", "variant": "q", "metric": "preference"}
     file.write_text(json.dumps({**skill, "settings": {"opt_in_auto_promote": True}}), encoding="utf-8")

@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from promptbreeder.usecases import dueling
-
 Run = Callable[..., Result]
 Told = Callable[..., Any]
 
@@ -19,7 +17,7 @@ def test_a_skill_lives_from_import_to_rollback_and_its_history_tells_it(
 ) -> None:
     """The verdict is honest at each step, votes change it, and what drifts is caught and taken back."""
     # The candidate's answer is always shown as B: whoever votes for it has read it.
-    monkeypatch.setattr(dueling.secrets, "randbelow", lambda _: 0)
+    monkeypatch.setattr("promptbreeder.usecases.dueling.secrets.randbelow", lambda _: 0)
     run("import", little_evidence)
     run("evolve", "tickets", "--generations", 3, "--population", 6)
 

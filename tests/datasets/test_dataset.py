@@ -1,5 +1,7 @@
 """Columns and examples: what is taken, what was guessed, and what cannot be used."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -83,7 +85,7 @@ def test_a_skill_of_taste_needs_an_input_only() -> None:
     ],
 )
 def test_columns_that_cannot_be_told_are_an_error_that_lists_them(
-    names: tuple[str, ...], flags: dict[str, str], reason: str
+    names: tuple[str, ...], flags: dict[str, Any], reason: str
 ) -> None:
     """And says which flags to give."""
     with pytest.raises(InvalidInput, match=reason):

@@ -11,7 +11,7 @@ from promptbreeder.models.scripted import ScriptedModel
 class Memory(dict[str, str]):
     """A reply cache in memory."""
 
-    async def get(self, key: str) -> str | None:  # type: ignore[override]  a reply cache, and readable in a test
+    async def get(self, key: str) -> str | None:  # type: ignore[override]  # a reply cache, and readable in a test
         """Return what was put under `key`."""
         return dict.get(self, key)
 

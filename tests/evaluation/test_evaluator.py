@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from promptbreeder.evaluation.evaluator import MAX_WORKING_TOKENS, Evaluator
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.models.base import Block, Choice, Choose, Generate
 from promptbreeder.models.scripted import ScriptedModel
-from promptbreeder.prompt import Prompt
+from promptbreeder.prompt import Decoding, Prompt
 
 pytestmark = pytest.mark.anyio
 LABELS = ("up", "down")
@@ -56,7 +57,7 @@ async def test_free_decoding_takes_what_is_written(evaluator: Callable[..., Eval
 
 async def test_constrained_decoding_takes_the_likeliest_label(evaluator: Callable[..., Evaluator]) -> None:
     """Nothing but a label can come out, and the raw log-probabilities come with it."""
-    prompt = Prompt(instruction="?", decoding="constrained")
+    prompt = Prompt(instruction="?", decoding=Decoding.CONSTRAINED)
     answers = await evaluator(Biased()).answer(prompt, ["u", "d", "long"], Meter())
     assert [answer.text for answer in answers] == ["up", "up", ""]
     assert answers[1].logprobs == (-1.0, -2.0)
@@ -66,7 +67,7 @@ async def test_constrained_decoding_takes_the_likeliest_label(evaluator: Callabl
 
 async def test_calibrated_decoding_makes_labels_as_frequent_as_they_are(evaluator: Callable[..., Evaluator]) -> None:
     """The bias that all inputs share goes, and what an input adds to it decides."""
-    model, prompt = Biased(), Prompt(instruction="?", decoding="calibrated")
+    model, prompt = Biased(), Prompt(instruction="?", decoding=Decoding.CALIBRATED)
     answers = await evaluator(model).answer(prompt, ["u", "d"], Meter())
     assert [answer.text for answer in answers] == ["up", "down"]
     assert answers[1].logprobs == (-1.0, -2.0)
@@ -76,7 +77,7 @@ async def test_calibrated_decoding_makes_labels_as_frequent_as_they_are(evaluato
 async def test_a_calibration_block_is_calibrated_on_itself(evaluator: Callable[..., Evaluator]) -> None:
     """Each of its items is asked once, whichever of the blocks it is, and no item of another block at all."""
     model, meter = Biased(), Meter()
-    answers = await evaluator(model).answer(Prompt(instruction="?", decoding="calibrated"), ["c3", "d4"], meter)
+    answers = await evaluator(model).answer(Prompt(instruction="?", decoding=Decoding.CALIBRATED), ["c3", "d4"], meter)
     assert [answer.text for answer in answers] == ["up", "down"]
     assert {request.messages[-1].content for request in model.requests} == {"c3", "d4"}
     assert (meter.used.calls, meter.used.cache_hits) == (2, 0)
@@ -86,21 +87,21 @@ async def test_the_likelihood_of_the_expected_label_comes_with_the_choice(evalua
     """Among all labels, without the bias where the prompt takes it out; no further call, and none for free answers."""
     model, meter = Biased(), Meter()
     known = evaluator(model)
-    (raw,) = await known.answer(Prompt(instruction="?", decoding="constrained"), ["d"], meter)
+    (raw,) = await known.answer(Prompt(instruction="?", decoding=Decoding.CONSTRAINED), ["d"], meter)
     assert known.likelihood(raw, "Down") == pytest.approx(-2 - math.log(math.exp(-1) + math.exp(-2)))
-    (fair,) = await known.answer(Prompt(instruction="?", decoding="calibrated"), ["d"], meter)
+    (fair,) = await known.answer(Prompt(instruction="?", decoding=Decoding.CALIBRATED), ["d"], meter)
     # Of the two calibration inputs one leans to each label, by half of the 1 that lies between them.
     assert known.likelihood(fair, "down") == pytest.approx(0.5 - math.log(math.exp(0.5) + math.exp(0)), abs=1e-3)
     assert known.likelihood(fair, "sideways") is None
     assert meter.used.calls == 1 + 2
-    (failed,) = await known.answer(Prompt(instruction="?", decoding="constrained"), ["long"], meter)
+    (failed,) = await known.answer(Prompt(instruction="?", decoding=Decoding.CONSTRAINED), ["long"], meter)
     (free,) = await known.answer(Prompt(instruction="?"), ["d"], meter)
     assert [known.likelihood(answer, "up") for answer in (failed, free)] == [None, None]
 
 
 async def test_a_stored_prior_is_used_as_it_is(evaluator: Callable[..., Evaluator]) -> None:
     """A version in production is calibrated once, not at each call."""
-    model, prompt = Biased(), Prompt(instruction="?", decoding="calibrated")
+    model, prompt = Biased(), Prompt(instruction="?", decoding=Decoding.CALIBRATED)
     answers = await evaluator(model).answer(prompt, ["u", "d"], Meter(), prior=(0.0, -5.0))
     assert [answer.text for answer in answers] == ["down", "down"]
     assert model.calls == 1
@@ -108,24 +109,24 @@ async def test_a_stored_prior_is_used_as_it_is(evaluator: Callable[..., Evaluato
 
 async def test_constrained_decoding_ignores_a_prior(evaluator: Callable[..., Evaluator]) -> None:
     """What was measured as constrained must be executed so."""
-    prompt = Prompt(instruction="?", decoding="constrained")
+    prompt = Prompt(instruction="?", decoding=Decoding.CONSTRAINED)
     (answer,) = await evaluator(Biased()).answer(prompt, ["d"], Meter(), prior=(0.0, -5.0))
     assert answer.text == "up"
 
 
 async def test_the_prior_of_a_kept_prompt_is_of_all_calibration_inputs(cached: Callable[..., CachedModel]) -> None:
     """Blocks of unequal length count by item, and failed items not at all."""
-    kept = {"labels": LABELS, "max_answer_tokens": 5, "known": KNOWN}
+    kept: dict[str, Any] = {"labels": LABELS, "max_answer_tokens": 5, "known": KNOWN}
     blocks = Evaluator(cached(Biased()), calibration=[("u", "long", "u"), ("d",)], **kept)
     whole = Evaluator(cached(Biased()), calibration=[("u", "u", "d")], **kept)
-    prompt = Prompt(instruction="?", decoding="calibrated")
+    prompt = Prompt(instruction="?", decoding=Decoding.CALIBRATED)
     assert await blocks.prior(prompt, Meter()) == pytest.approx(await whole.prior(prompt, Meter()))
 
 
 async def test_without_calibration_inputs_nothing_is_subtracted(cached: Callable[..., CachedModel]) -> None:
     """A skill of few examples can still be run."""
     bare = Evaluator(cached(Biased()), labels=LABELS, max_answer_tokens=5, calibration=(), known=())
-    prompt = Prompt(instruction="?", decoding="calibrated")
+    prompt = Prompt(instruction="?", decoding=Decoding.CALIBRATED)
     assert await bare.prior(prompt, Meter()) == (0.0, 0.0)
     assert (await bare.answer(prompt, ["d"], Meter()))[0].text == "up"
 
@@ -133,12 +134,12 @@ async def test_without_calibration_inputs_nothing_is_subtracted(cached: Callable
 async def test_calibrating_on_a_block_that_is_measured_costs_nothing_extra(evaluator: Callable[..., Evaluator]) -> None:
     """The first search block is both: its raw log-probabilities are charged once."""
     meter = Meter()
-    await evaluator(Biased()).answer(Prompt(instruction="?", decoding="calibrated"), CALIBRATION[0], meter)
+    await evaluator(Biased()).answer(Prompt(instruction="?", decoding=Decoding.CALIBRATED), CALIBRATION[0], meter)
     assert meter.used.calls == 2
 
 
-@pytest.mark.parametrize("decoding", ["constrained", "calibrated"])
-async def test_choosing_needs_labels(evaluator: Callable[..., Evaluator], decoding: str) -> None:
+@pytest.mark.parametrize("decoding", [Decoding.CONSTRAINED, Decoding.CALIBRATED])
+async def test_choosing_needs_labels(evaluator: Callable[..., Evaluator], decoding: Decoding) -> None:
     """A prompt from elsewhere may ask for what this skill has not."""
     with pytest.raises(InvalidInput, match="needs labels"):
         await evaluator(Biased(), labels=()).answer(Prompt(instruction="?", decoding=decoding), ["x"], Meter())
@@ -168,7 +169,7 @@ async def test_a_prompt_of_two_steps_makes_two_calls_and_pays_for_both(evaluator
 async def test_the_answer_of_two_steps_can_be_constrained(evaluator: Callable[..., Evaluator]) -> None:
     """The working-out is free, the answer is a label."""
     model = Biased(lambda _: "hm")
-    prompt = Prompt(instruction="Think.", second_instruction="dear me:", decoding="constrained")
+    prompt = Prompt(instruction="Think.", second_instruction="dear me:", decoding=Decoding.CONSTRAINED)
     (answer,) = await evaluator(model).answer(prompt, ["x"], Meter())
     assert (answer.text, answer.working, answer.logprobs) == ("up", "hm", (-1.0, -2.0))
 

@@ -1,6 +1,7 @@
 """The paired e-value: its definition, its boundaries, and that it is evidence at all."""
 
 import math
+from collections.abc import Callable
 from fractions import Fraction
 
 import pytest
@@ -25,7 +26,7 @@ LARGE = st.integers(0, 100_000)
 
 
 @pytest.mark.parametrize("part", [e_mix, e_bet, e_value])
-def test_a_fair_flip_neither_adds_nor_takes_evidence(part: object) -> None:
+def test_a_fair_flip_neither_adds_nor_takes_evidence(part: Callable[[int, int], float]) -> None:
     """The martingale property, exactly, at every state up to 40 pairs; with value one at the start."""
     assert callable(part)
     assert part(0, 0) == 1

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from random import Random
 
 import pytest
 from hypothesis import given, settings
@@ -57,10 +58,10 @@ def test_differences_of_whole_items_are_wins_and_losses(wins: int, losses: int, 
 
 @settings(max_examples=30)
 @given(differences=DIFFERENCES, order=st.randoms(use_true_random=False))
-def test_the_order_of_the_items_does_not_matter(differences: list[float], order: object) -> None:
+def test_the_order_of_the_items_does_not_matter(differences: list[float], order: Random) -> None:
     """The gate's examples have none."""
     shuffled = [*differences]
-    order.shuffle(shuffled)  # type: ignore[attr-defined]
+    order.shuffle(shuffled)
     assert log_e_graded(shuffled) == pytest.approx(log_e_graded(differences), abs=1e-9)
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from promptbreeder.evolution.asks import Attempt, Generation, Immigrants, Measure, Task, Write
 from promptbreeder.evolution.strategies import choose
-from promptbreeder.evolution.strategies.edits import EDITS_PROFILES, edits
+from promptbreeder.evolution.strategies.edits import EDITS_PROFILES, EditsProfile, edits
 from promptbreeder.prompt import Prompt
 
 SHORT = replace(EDITS_PROFILES["smollm2"], generations=8)
@@ -122,7 +122,7 @@ def test_two_prompts_that_are_right_on_different_examples_are_merged(task: Task,
     seeds = (Prompt(instruction="Read the ticket."), Prompt(instruction="Name the queue."))
     two = task.model_copy(update={"seeds": seeds, "train": task.train[:12]})
 
-    class Split(outside):  # type: ignore[misc]  # a fixture is no static base class
+    class Split(outside):  # type: ignore[misc, valid-type]  # a fixture is no static base class
         def answer(self, ask: Any) -> Any:  # noqa: ANN401  as the base class
             # Which of the two is asked decides on which half of the examples it is right.
             if isinstance(ask, Attempt):
@@ -234,7 +234,7 @@ def test_a_stopped_run_goes_on_from_its_journal_as_if_never_stopped(
     replayed = edits(task, Random(seed), SHORT)
     answer = None
     for ask, journaled in list(zip(world.asks, world.answers, strict=True))[: stop + 1]:
-        assert replayed.send(answer) == ask
+        assert (next(replayed) if answer is None else replayed.send(answer)) == ask
         answer = type(journaled).model_validate_json(journaled.model_dump_json())
     replayed.close()
 
@@ -242,6 +242,7 @@ def test_a_stopped_run_goes_on_from_its_journal_as_if_never_stopped(
 def test_the_strategy_is_found_by_name_and_takes_the_common_overrides(task: Task) -> None:
     """`generations` are rounds, `population` the candidates of one."""
     chosen = choose("edits", None, generations=3, population=1)
+    assert isinstance(chosen.profile, EditsProfile)
     assert (chosen.profile_name, chosen.profile.generations, chosen.profile.population) == ("smollm2", 3, 1)
     assert chosen.profile.survivors == 1
     next(chosen.begin(task, Random(1)))

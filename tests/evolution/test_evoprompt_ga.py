@@ -21,7 +21,7 @@ TEXTS = (
     "Look at what the customer wants, then name the queue.",
     "Decide who has to solve the problem described here.",
 )
-FITNESS = dict(zip(TEXTS, (0.1, 0.2, 0.3, 0.4), strict=True))
+FITNESS: dict[str, float] = dict(zip(TEXTS, (0.1, 0.2, 0.3, 0.4), strict=True))
 
 
 @pytest.fixture

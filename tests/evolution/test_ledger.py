@@ -36,7 +36,7 @@ def test_nothing_is_asked_twice(task: Task, outside: Callable[..., Any]) -> None
 def test_what_has_lost_its_race_is_left_where_it_stands(task: Task, outside: Callable[..., Any]) -> None:
     """The next one goes on, nothing is asked of the loser again, and what was measured of it stays known."""
 
-    class Race(outside):  # type: ignore[misc]  # a fixture is no static base class
+    class Race(outside):  # type: ignore[misc, valid-type]  # a fixture is no static base class
         def score(self, prompt: Prompt, blocks: tuple[int, ...]) -> Score:
             if prompt == ONE and blocks[0] >= 2:
                 return Score(fitness=0.0, accuracy=0.0, items=0, complete=False)

@@ -150,7 +150,7 @@ def test_a_layout_change_changes_one_feature_that_matters(
 ) -> None:
     """Without demonstrations or field names their layout is not touched: the model would read the same."""
     made = context()
-    features = Counter()
+    features: Counter[str] = Counter()
     for _ in range(100):
         child = change_layout(population[0], population, made)
         before, after = population[0].prompt.format.model_dump(), child.prompt.format.model_dump()

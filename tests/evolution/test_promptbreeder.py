@@ -70,7 +70,7 @@ def test_children_inherit_the_winners_mutation_prompt_unless_it_was_hypermutated
     """Self-reference: what changed a good prompt goes on changing its descendants."""
     world = outside(task, writer=writer)
     world.drive(promptbreeder(task, Random(4), replace(PAPER_SMALL, generations=10)))
-    inherited = Counter()
+    inherited: Counter[tuple[bool, bool]] = Counter()
     for before, after in pairwise(world.generations):
         for child, previous in zip(after.units, before.units, strict=True):
             parents = [unit for unit in before.units if child.parents[:1] == (unit.prompt.content_hash,)]

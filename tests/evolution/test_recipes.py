@@ -9,7 +9,8 @@ from promptbreeder.evolution.operators import OPERATORS
 
 
 def _request(world: Any, draft: int = 0) -> str:  # noqa: ANN401  the outside of conftest
-    return world.drafts[draft].messages[-1].content
+    text: str = world.drafts[draft].messages[-1].content
+    return text
 
 
 def test_zero_order_shows_the_description_and_nothing_of_the_unit(

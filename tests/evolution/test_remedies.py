@@ -20,7 +20,7 @@ from promptbreeder.evolution.operators.remedies import (
     merge,
     refine,
 )
-from promptbreeder.prompt import Prompt
+from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.skill import Example
 
 RNG = Random(1)
@@ -139,7 +139,7 @@ def test_unparsable_answers_get_their_form_said(task: Task) -> None:
 
 def test_merging_joins_what_either_says_once() -> None:
     """The better prompt's layout stays; templates cannot be merged, and neither can what says the same."""
-    left = Prompt(instruction="List the objects. Be brief.", decoding="calibrated")
+    left = Prompt(instruction="List the objects. Be brief.", decoding=Decoding.CALIBRATED)
     merged = merge(left, Prompt(instruction="Use bullet points. Be brief!"))
     assert merged is not None
     assert merged.instruction == "List the objects. Be brief. Use bullet points."

@@ -222,8 +222,12 @@ async def test_a_process_that_goes_from_block_to_block_cannot_get_past_one_that_
     order: list[str] = []
     waiting = threading.Event()
 
+    def wanted_all_the_same() -> bool:
+        waiting.set()
+        return False
+
     def wait_for_a_turn() -> None:
-        with turns.turn(file, lambda: waiting.set() or False):
+        with turns.turn(file, wanted_all_the_same):
             order.append("waited")
 
     with turns.turn(file, lambda: False):

@@ -102,7 +102,7 @@ def test_a_model_is_shown(client: ollama.Client, model: str) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_a_missing_model_is_a_404_that_names_it(client: ollama.Client, stream: bool) -> None:  # noqa: FBT001 - pytest
+def test_a_missing_model_is_a_404_that_names_it(client: ollama.Client, stream: Any) -> None:  # noqa: ANN401  a bool
     """Also where the answer would be a stream, and for all that is asked of a model."""
     name = "there-is-no-such-model:1b"
     for ask in (

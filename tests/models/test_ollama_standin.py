@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import httpx
 import ollama
@@ -32,7 +33,7 @@ def connect() -> Iterator[Connect]:
 
     yield make
     for client in made:
-        client.close()
+        client.close()  # type: ignore[no-untyped-call]  # it is not annotated
 
 
 @pytest.fixture
@@ -48,7 +49,7 @@ class Chatterbox(ScriptedBrain):
         super().__init__()
         self.stopped = threading.Event()
 
-    def complete(self, *_: object) -> Generator[Piece]:
+    def complete(self, *_: object, **__: object) -> Generator[Piece]:
         """Say tick, tock."""
         try:
             while True:
@@ -134,6 +135,7 @@ def test_nothing_is_computed_for_a_client_that_has_gone(connect: Connect) -> Non
         client = connect(standin)
         chunks = client.generate(MODEL, "Go on", stream=True, options={"num_ctx": 1_000_000})
         assert next(chunks).response
+        assert isinstance(chunks, Generator)
         chunks.close()
         standin.wait_until(lambda: standin.aborted == 1)
         assert brain.stopped.wait(30)
@@ -324,11 +326,12 @@ def test_a_template_without_messages_is_applied_turn_by_turn(connect: Connect) -
 
 def test_a_model_cannot_be_made_of_what_is_not_there(client: ollama.Client) -> None:
     """Of a blob that was not uploaded, of nothing, or with a template that makes no sense."""
-    for wrong, status in (
+    refused: list[tuple[dict[str, Any], int]] = [
         ({"files": {"m.gguf": f"sha256:{'0' * 64}"}}, 500),
         ({}, 400),
         ({"from_": MODEL, "template": "{{ if .System }}"}, 400),
-    ):
+    ]
+    for wrong, status in refused:
         with pytest.raises(ollama.ResponseError) as raised:
             client.create("mine", **wrong)
         assert raised.value.status_code == status
@@ -343,6 +346,7 @@ def test_a_pull_goes_on_where_it_was_broken_off(standin: StandIn, client: ollama
     standin.faults.pull_hold = threading.Event()
     lines = client.pull(OTHER, stream=True)
     assert [next(iter(lines)).status] == ["pulling manifest"]
+    assert isinstance(lines, Generator)
     lines.close()
     standin.faults.pull_hold = None
     progress = list(client.pull(OTHER, stream=True))
@@ -405,8 +409,9 @@ def test_the_real_weights_can_stand_behind_it(real_standin: StandIn, connect: Co
     said = client.generate(MODEL, asked, raw=True, logprobs=True, top_logprobs=20, options=options)
     assert said.logprobs
     first = said.logprobs[0]
-    assert len(first.top_logprobs or ()) == 20
-    assert (first.token, first.logprob) == ((first.top_logprobs or ())[0].token, (first.top_logprobs or ())[0].logprob)
+    likeliest = first.top_logprobs or []
+    assert len(likeliest) == 20
+    assert (first.token, first.logprob) == (likeliest[0].token, likeliest[0].logprob)
     enum = {"type": "string", "enum": ["hot", "cold"]}
     options = {"temperature": 0, "num_predict": 16}
     assert (

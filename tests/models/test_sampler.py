@@ -1,5 +1,7 @@
 """Drawing tokens from logits, and what tokens are worth."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,14 +13,14 @@ from promptbreeder.models.sampler import Sampler, logprobs_of
 LOGITS = np.array([0.5, 2.0, -1.0, 1.5, 0.0], dtype=np.float32)
 
 
-def draws(count: int = 200, **options: float) -> list[int]:
+def draws(count: int = 200, **options: Any) -> list[int]:  # noqa: ANN401  as Sampling
     """Return what one sampler draws from the same logits again and again."""
-    sampler = Sampler(Sampling(max_tokens=1, **options))  # type: ignore[arg-type]
+    sampler = Sampler(Sampling(max_tokens=1, **options))
     return [sampler.draw(LOGITS) for _ in range(count)]
 
 
 @pytest.mark.parametrize("options", [{}, {"temperature": 1.0, "top_k": 1}, {"temperature": 1.0, "top_p": 0.0}])
-def test_the_likeliest_token_is_drawn_where_nothing_else_may_be(options: dict[str, float]) -> None:
+def test_the_likeliest_token_is_drawn_where_nothing_else_may_be(options: dict[str, Any]) -> None:
     """Temperature 0, a top-k of 1 and a top-p of 0 are greedy."""
     assert set(draws(**options)) == {1}
 

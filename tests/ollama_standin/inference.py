@@ -143,6 +143,7 @@ class Inference:
             if request["messages"][0]["role"] != "system" and model.system:
                 messages.insert(0, {"role": "system", "content": model.system})
         form = request.get("template") or model.template
+        prompt = ""
         for start in range(len(messages) if truncate and form == model.template else 1):
             systems = [message for message in messages[:start] if message["role"] == "system"]
             prompt = templates.render(form, [*systems, *messages[start:]])

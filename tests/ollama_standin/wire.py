@@ -22,7 +22,7 @@ class Exchange(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    server: "Wire"
+    server: "Wire"  # pyright: ignore[reportIncompatibleVariableOverride]  # nothing else makes one
     data: bytes
 
     def gone(self) -> bool:

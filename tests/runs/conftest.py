@@ -75,7 +75,8 @@ def read_winner(path: Path) -> tuple[str, str] | None:
     """Return content hash and calibration of the newest evolved version."""
     with closing(sqlite3.connect(path)) as db:
         query = "SELECT content_hash, calibration FROM versions WHERE origin = 'evolved' ORDER BY n DESC"
-        return db.execute(query).fetchone()
+        winner: tuple[str, str] | None = db.execute(query).fetchone()
+        return winner
 
 
 def read_all(path: Path) -> list[str]:

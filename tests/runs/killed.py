@@ -13,6 +13,7 @@ import random
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,20 +38,20 @@ def main(tests: str, path: str, kills: int, seed: int, hour: int) -> None:
     rng, killed = random.Random(seed), 0
     for number in range(max(1, kills)):
         steps = rng.randint(1, MOST_STEPS) if kills else None
-        if not _killed_after(steps, lambda step, late=number: _evolve(shared, Path(path), hour + late, step)):
+        if not _killed_after(steps, partial(_evolve, shared, Path(path), hour + number)):
             break
         killed += 1
     sys.stdout.write(f"{killed}\n")
 
 
-def _killed_after(steps: int | None, work: Callable[[Callable[[], None]], None]) -> bool:
+def _killed_after(steps: int | None, work: Callable[[Callable[[], object]], None]) -> bool:
     """Fork, and return whether the child was killed; false: it came to its end."""
     told, tell = os.pipe()
     child = os.fork()
     if child == 0:
         os.close(told)
         try:
-            work(lambda: os.write(tell, b".") and None)
+            work(lambda: os.write(tell, b"."))
         finally:
             os._exit(0)
     os.close(tell)
@@ -62,7 +63,7 @@ def _killed_after(steps: int | None, work: Callable[[Callable[[], None]], None])
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
 
 
-def _evolve(shared: Any, path: Path, hours: float, step: Callable[[], None]) -> None:  # noqa: ANN401  a test module
+def _evolve(shared: Any, path: Path, hours: float, step: Callable[[], object]) -> None:  # noqa: ANN401  a test module
     write = Database.write
 
     async def stepping(self: Database, work: Callable[[Any], Any]) -> Any:  # noqa: ANN401  whatever work returns

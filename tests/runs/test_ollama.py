@@ -109,6 +109,11 @@ async def test_a_fault_pauses_a_run_and_the_same_call_goes_on(  # noqa: PLR0917 
     fault: dict[str, Any],
 ) -> None:
     """Nothing is lost: the run that was disturbed has the journal and the winner of one that was not."""
+
+    def disturb() -> None:
+        for name, value in fault.items():
+            setattr(server.faults, name, value)
+
     definition = ticket_skill(salt="same")
     for name in ("calm", "disturbed"):
         async with ollama(name) as service:
@@ -117,7 +122,7 @@ async def test_a_fault_pauses_a_run_and_the_same_call_goes_on(  # noqa: PLR0917 
         await evolve(service)
     async with ollama("disturbed") as service:
         # In the middle: the rates are known by then, and the first blocks are measured.
-        script.after(60, lambda: [setattr(server.faults, name, value) for name, value in fault.items()])
+        script.after(60, disturb)
         run = await evolve(service)
         assert run.status == "paused"
         assert "Ollama" in run.verdict or "Ollama" in run.next_step

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from promptbreeder.errors import Conflict, InvalidInput, ModelCrashed
 from promptbreeder.models.base import Generate
 from promptbreeder.models.scripted import ScriptedModel
-from promptbreeder.prompt import Prompt
+from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.requests import BUDGET_TOKENS, Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import PromptView, RunReport
 from promptbreeder.service import Service
@@ -173,13 +173,14 @@ async def test_candidates_enter_a_paused_run_once(
     entries: Callable[[Path], list[dict[str, Any]]],
 ) -> None:
     """What is handed in is measured, and a second stop right after its arrival does not bring it twice."""
-    guest = Prompt(instruction=GUEST, decoding="calibrated")
+    guest = Prompt(instruction=GUEST, decoding=Decoding.CALIBRATED)
     async with open_service(database, ScriptedModel(fail_at={4: ModelCrashed("gone")})) as service:
         run = await evolve(service, generations=4)
 
     async def resumed(model: ScriptedModel, **changes: Any) -> str:  # noqa: ANN401
         async with open_service(database, model) as service:
-            return (await evolve(service, run_id=run.run_id, **changes)).status
+            status: str = (await evolve(service, run_id=run.run_id, **changes)).status
+            return status
 
     status, candidates = "paused", {"candidates": [GUEST, GUEST]}
     for _ in range(60):
@@ -207,7 +208,7 @@ async def test_every_candidate_given_at_the_start_is_measured(
         await evolve(service, population=3, candidates=list(MORE_GUESTS))
     measured = {result["prompt"] for entry in entries(database) for result in entry["results"]}
     for text in MORE_GUESTS:
-        assert Prompt(instruction=text, decoding="calibrated").content_hash in measured
+        assert Prompt(instruction=text, decoding=Decoding.CALIBRATED).content_hash in measured
 
 
 async def test_a_candidate_that_holds_a_gate_input_is_refused(

@@ -13,7 +13,7 @@ from promptbreeder.errors import ModelCrashed
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
-from promptbreeder.usecases.desk import StoredJournal
+from promptbreeder.usecases.journalling import StoredJournal
 from promptbreeder.usecases.workbench import StoredReplies
 
 pytestmark = pytest.mark.anyio

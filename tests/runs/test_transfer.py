@@ -74,7 +74,8 @@ def _plan(path: Path) -> dict[str, Any]:
 
 def _tokens_to(target: float, entries: list[dict[str, Any]]) -> int:
     """Return what a run had spent when a candidate measured on the whole search split first reached the target."""
-    spent, items = 0, sum(len(result["scores"]) for result in entries[0]["results"])
+    spent: int = 0
+    items = sum(len(result["scores"]) for result in entries[0]["results"])
     scores: dict[str, list[float]] = {}
     for entry in entries:
         spent += entry["usage"]["prompt_tokens"] + entry["usage"]["completion_tokens"]

@@ -99,7 +99,8 @@ async def test_lists_come_in_pages_of_a_hundred_at_most(client: Client, service:
 
     async def read(uri: str) -> list[Any]:
         (content,) = (await client.read_resource(uri)).contents
-        return json.loads(content.text)  # type: ignore[union-attr]  # it is text
+        page: list[Any] = json.loads(content.text)  # type: ignore[union-attr]  # it is text
+        return page
 
     first = await read("prompt://tickets/versions")
     rest = await read(f"prompt://tickets/versions?after={first[-1]['version']}")

@@ -253,7 +253,11 @@ async def test_flags_are_shown_with_the_version_wherever_it_is_shown(client: Cli
     expected = ["instruction: an order to disregard other orders (ignore previous)"]
     _, told, data = await call(client, "define_skill", name="tickets", description="d", prompt=hostile)
     assert any(expected[0] in warning for warning in data["warnings"])
-    for tool, found in (("get_prompt", lambda data: data["flags"]), ("get_fitness", lambda d: d["version"]["flags"])):
+    places: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+        ("get_prompt", lambda data: data["flags"]),
+        ("get_fitness", lambda data: data["version"]["flags"]),
+    )
+    for tool, found in places:
         _, told, data = await call(client, tool, skill="tickets", version=2)
         assert found(data) == expected
         assert expected[0] in told

@@ -94,7 +94,7 @@ def test_no_statement_is_put_together_from_values() -> None:
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if not isinstance(node, ast.JoinedStr):
                 continue
-            text = "".join(part.value for part in node.values if isinstance(part, ast.Constant))
+            text = "".join(str(part.value) for part in node.values if isinstance(part, ast.Constant))
             if not text.startswith(("SELECT", "INSERT", "UPDATE", "DELETE", "CREATE", "PRAGMA", "DROP", "ALTER")):
                 continue
             braces = {ast.unparse(part.value) for part in node.values if isinstance(part, ast.FormattedValue)}

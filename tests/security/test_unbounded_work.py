@@ -79,4 +79,4 @@ async def test_a_skill_has_one_run_at_a_time(service: Service, actor: Actor) -> 
         await service.evolve(request.model_copy(update={"seed": 7}), actor, wait_seconds=0)
     assert len(runs) == 1
     assert len(await service.runs("tickets")) == 1
-    await service.cancel_run(*runs, actor)
+    await service.cancel_run(runs.pop(), actor)

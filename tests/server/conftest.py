@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
-from typing import IO, Any, Self
+from typing import Any, Self, TextIO
 
 import pytest
 from mcp import Client
@@ -27,7 +27,7 @@ MODERN = {
 class Lines:
     """A server process that is spoken to in lines of JSON, or of anything else."""
 
-    def __init__(self, environment: dict[str, str], log: IO[str], command: tuple[str, ...] = COMMAND) -> None:
+    def __init__(self, environment: dict[str, str], log: TextIO, command: tuple[str, ...] = COMMAND) -> None:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=environment
         )
@@ -66,7 +66,8 @@ class Lines:
         line = self.process.stdout.readline()
         assert line, "the server ended"
         self.said.append(line)
-        return json.loads(line)
+        message: dict[str, Any] = json.loads(line)
+        return message
 
     def answer(self, number: int) -> dict[str, Any]:
         """Return the answer to a request, passing over whatever comes before it."""
@@ -86,7 +87,9 @@ class Lines:
 
     def call(self, tool: str, *, modern: bool = False, **arguments: Any) -> dict[str, Any]:  # noqa: ANN401
         """Call a tool and return its result."""
-        return self.ask("tools/call", {"name": tool, "arguments": arguments}, modern=modern)["result"]
+        answer = self.ask("tools/call", {"name": tool, "arguments": arguments}, modern=modern)
+        result: dict[str, Any] = answer["result"]
+        return result
 
     def end(self) -> int:
         """Close stdin, wait for the process to end, and return its exit status."""
@@ -115,7 +118,8 @@ def data_of(result: CallToolResult) -> dict[str, Any]:
     assert not result.is_error, text.text
     assert text.text
     assert result.structured_content is not None
-    return result.structured_content
+    data: dict[str, Any] = result.structured_content
+    return data
 
 
 @pytest.fixture(scope="session")
@@ -137,14 +141,14 @@ def environment(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def log(tmp_path: Path) -> Iterator[IO[str]]:
+def log(tmp_path: Path) -> Iterator[TextIO]:
     """Return the file that servers write their stderr to."""
     with (tmp_path / "stderr").open("a", encoding="utf-8") as file:
         yield file
 
 
 @pytest.fixture
-def connect(environment: dict[str, str], log: IO[str]) -> Callable[..., Client]:
+def connect(environment: dict[str, str], log: TextIO) -> Callable[..., Client]:
     """Return a maker of clients, each with a server process of its own."""
 
     def make(*, mode: str = "auto", env: dict[str, str] | None = None, **settings: Any) -> Client:  # noqa: ANN401
@@ -155,7 +159,7 @@ def connect(environment: dict[str, str], log: IO[str]) -> Callable[..., Client]:
 
 
 @pytest.fixture
-def lines(environment: dict[str, str], log: IO[str]) -> Callable[..., Lines]:
+def lines(environment: dict[str, str], log: TextIO) -> Callable[..., Lines]:
     """Return a maker of servers that are spoken to line by line."""
 
     def make(*command: str, **changes: str) -> Lines:

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, TextIO
 
 import pytest
 from mcp import Client
@@ -21,7 +21,8 @@ def entry() -> dict[str, Any]:
     configuration = json.loads(FILE.read_text(encoding="utf-8"))
     assert list(configuration) == ["mcpServers"]
     assert list(configuration["mcpServers"]) == ["promptbreeder"]
-    return configuration["mcpServers"]["promptbreeder"]
+    entry: dict[str, Any] = configuration["mcpServers"]["promptbreeder"]
+    return entry
 
 
 def test_the_example_names_the_program_in_the_checkout_and_settings_that_exist(entry: dict[str, Any]) -> None:
@@ -36,7 +37,7 @@ def test_the_example_names_the_program_in_the_checkout_and_settings_that_exist(e
 
 @pytest.mark.anyio
 async def test_the_server_of_the_example_answers(
-    entry: dict[str, Any], call: Callable[..., Any], home: Path, log: IO[str]
+    entry: dict[str, Any], call: Callable[..., Any], home: Path, log: TextIO
 ) -> None:
     """With this checkout's program at the place that the example names, and a folder of the test's own."""
     program = {"promptbreeder-mcp": ["-m", "promptbreeder_server"]}

@@ -35,7 +35,7 @@ main.main()
 
 def is_protocol(line: bytes) -> bool:
     """Tell whether a line is a JSON-RPC message."""
-    return json.loads(line).get("jsonrpc") == "2.0"
+    return bool(json.loads(line).get("jsonrpc") == "2.0")
 
 
 @pytest.mark.parametrize("modern", [False, True])

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client
+from mcp_types import TextContent, TextResourceContents
 
 pytestmark = pytest.mark.anyio
 ERAS = pytest.mark.parametrize("mode", ["auto", "legacy"])
@@ -33,6 +34,7 @@ async def test_votes_turn_the_verdict_and_outcomes_turn_it_back(
         assert known["evidence"]["verdict"] == "more evidence needed"
         refused = await client.call_tool("promote", {"skill": "tickets", "version": 2, "reason": "looks better"})
         assert refused.is_error
+        assert isinstance(refused.content[0], TextContent)
         assert "More evidence needed" in refused.content[0].text
         for number in itertools.count():
             duel = await call(client, "compare_prompts", skill="tickets", input=f"My parcel {number}, courier says")
@@ -46,6 +48,7 @@ async def test_votes_turn_the_verdict_and_outcomes_turn_it_back(
     async with connect(mode=mode) as client:
         moved = await call(client, "promote", skill="tickets", version=2, reason="the votes are in")
         assert (moved["before"], moved["after"], moved["forced"]) == (1, 2, False)
+        report: dict[str, Any] = {}
         for text, outcome in [*[("parcel", {"correct": True})] * 20, *[("Paket", {"correct": False})] * 30]:
             answered = await call(client, "run_skill", skill="tickets", input=text)
             report = await call(client, "record_outcome", call_id=answered["call_id"], **outcome)
@@ -54,5 +57,6 @@ async def test_votes_turn_the_verdict_and_outcomes_turn_it_back(
         assert (back["before"], back["after"]) == (2, 1)
     async with connect(mode=mode) as client:
         (page,) = (await client.read_resource("history://tickets")).contents
+        assert isinstance(page, TextResourceContents)
         for part in ("was defined", "Version 2 is better", "a vote for version 2", "1 -> 2 promoted", "German tickets"):
             assert part in page.text

@@ -11,6 +11,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
@@ -74,7 +75,7 @@ def migrating(path: Path) -> dict[str, Any]:
     """Die at several statements of the first migration, with part of it in the file already; return the files."""
     files = [path.with_name(f"{number}.db") for number in _STATEMENTS]
     for file, number in zip(files, _STATEMENTS, strict=True):
-        pid, out = _fork(lambda _, file=file, number=number: _die_migrating(file, number))
+        pid, out = _fork(partial(_die_migrating, file, number))
         os.waitpid(pid, 0)
         os.close(out)
     return {"files": [str(file) for file in files]}
@@ -125,7 +126,7 @@ def _vote_forever(path: Path, name: int, out: int) -> None:
         store = Database(path)
         for number in count():
             duel_id = f"{name}.{number}"
-            await store.write(lambda db, duel_id=duel_id: _vote(db, duel_id))
+            await store.write(partial(_vote, duel_id=duel_id))
             os.write(out, f"{duel_id}\n".encode())
 
     anyio.run(main)
@@ -147,7 +148,7 @@ def _vote(db: Tables, duel_id: str) -> None:
     )
 
 
-def _die_migrating(path: Path, statement: int) -> None:
+def _die_migrating(path: Path, statement: int, _: int) -> None:
     execute = sqlite_utils.Database.execute
     done = 0
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -131,7 +132,7 @@ async def test_only_the_newest_seven_copies_of_this_database_are_kept(store: Dat
     """Old copies go, in the order in which they were made; what the user put beside them stays."""
     folder = backup.folder(path)
     for number in range(1, 13):
-        await store.write(lambda db, number=number: note(db, str(number)))
+        await store.write(partial(note, reason=str(number)))
         backup.make(path)
         for stranger in ("promptbreeder-mine.db", "promptbreeder-x-000001.db", "other-000001.db"):
             (folder / stranger).touch()
@@ -162,6 +163,14 @@ async def test_examples_of_the_first_schema_keep_their_ids_and_can_be_corrected(
     path: Path, stock: Callable[..., None], skill: Skill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Measurements refer to the ids, so the table that is made anew must hold the same rows."""
+
+    def insert(db: Tables, row: tuple[object, ...]) -> None:
+        db.execute(
+            "INSERT INTO examples (id, skill, input_hash, input, expected, split, created_at, retired_at) "
+            "VALUES (?, ?, ?, ?, ?, ?, 1.0, ?)",
+            [row[0], skill.name, *row[1:]],
+        )
+
     with monkeypatch.context() as first:
         old = Migrations("promptbreeder")
         old(name="m001_first")(migrations.m001_first)
@@ -171,13 +180,7 @@ async def test_examples_of_the_first_schema_keep_their_ids_and_can_be_corrected(
         await store.write(stock)
         rows = [(7, "h7", "seven", "a", "gate", None), (9, "h9", "nine", None, "train", 5.0)]
         for row in rows:
-            await store.write(
-                lambda db, row=row: db.execute(
-                    "INSERT INTO examples (id, skill, input_hash, input, expected, split, created_at, retired_at) "
-                    "VALUES (?, ?, ?, ?, ?, ?, 1.0, ?)",
-                    [row[0], skill.name, *row[1:]],
-                )
-            )
+            await store.write(partial(insert, row=row))
         store.close()
     store = Database(path)
     kept = await store.read(lambda db: [tuple(row.values()) for row in db.query("SELECT * FROM examples ORDER BY id")])

@@ -53,6 +53,7 @@ async def test_a_damaged_file_is_moved_aside_and_no_journal_of_it_stays(
     journal = store.path.with_name(f"{store.path.name}-journal")
     journal.write_bytes(b"remains")
     kept = await restore(store, copy)
+    assert kept is not None
     assert kept == store.path.with_name("promptbreeder-damaged-1.db")
     assert kept.read_bytes() == b"no database" * 500
     assert not journal.exists()

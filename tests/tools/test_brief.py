@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 from mcp import Client
+from mcp_types import TextContent
 
 from promptbreeder.models.base import Block, Choice, Choose, Generate, Reply
 from promptbreeder.models.scripted import ScriptedModel
@@ -118,6 +119,7 @@ async def test_the_brief_of_a_run_that_has_ended_feeds_the_next_one(
         result = await client.call_tool("get_run", {"run_id": run["run_id"], "brief": True})
         brief = result.structured_content["brief"]
         assert "seed=another" in brief["answer_with"]
+        assert isinstance(result.content[0], TextContent)
         assert brief["failures"][0]["input"] in result.content[0].text
         assert (brief["task"], brief["labels"][0]) == ("Route a support ticket to its queue.", "billing")
         assert brief["tried"]

@@ -12,10 +12,10 @@ from promptbreeder.service import Service
 
 pytestmark = pytest.mark.anyio
 Text = Callable[[CallToolResult], str]
-NEW = {"name": "new", "description": "d", "prompt": "p", "examples": [{"input": "x", "expected": "y"}]}
+NEW: dict[str, Any] = {"name": "new", "description": "d", "prompt": "p", "examples": [{"input": "x", "expected": "y"}]}
 UGLY = "a\ud800b"
 
-MISTAKES = [
+MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("run_skill", {"skill": "nobody", "input": "x"}, "no skill named 'nobody'; there are: tickets"),
     ("evolve_prompt", {"skill": "nobody"}, "there are: tickets"),
     ("get_prompt", {"skill": "../../etc/passwd"}, "there are: tickets"),

@@ -54,9 +54,12 @@ async def test_a_second_outcome_of_a_call_is_refused(client: Client, call: Call,
 
 async def test_a_failing_prompt_shows_wherever_one_looks(client: Client, call: Call, text: Text) -> None:
     """The report says what to do next, and get_fitness the state of production."""
-    for _ in range(20):
-        given = {"call_id": await answered(client, call), "correct": False, "note": "no"}
-        result = await client.call_tool("record_outcome", given)
+    *_, result = [
+        await client.call_tool(
+            "record_outcome", {"call_id": await answered(client, call), "correct": False, "note": "no"}
+        )
+        for _ in range(20)
+    ]
     assert "Failing: 0 of the last 20 answers of version 1 right" in text(result)
     assert "evolve_prompt('tickets')" in text(result)
     fitness = await client.call_tool("get_fitness", {"skill": "tickets"})

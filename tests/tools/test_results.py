@@ -107,7 +107,7 @@ async def test_results_stay_small_whatever_was_stored(client: Client, call: Call
         given = {**long, "name": f"long-{number}", "examples": examples[:10]}
         await call(client, "define_skill", **given)
     second = {**long, "name": "long-0", "prompt": "Other. " + "x" * 7_990}
-    for tool, arguments in [
+    calls: list[tuple[str, dict[str, Any]]] = [
         ("define_skill", second),
         ("get_fitness", {}),
         ("get_fitness", {"skill": "long-0"}),
@@ -118,7 +118,8 @@ async def test_results_stay_small_whatever_was_stored(client: Client, call: Call
         ("promote", {"skill": "long-0", "version": 2, "reason": "r" * 2_000, "force": True}),
         ("rollback", {"skill": "long-0", "reason": "r" * 2_000}),
         ("evolve_prompt", {"skill": "tickets", "candidates": ["c" * 7_900], "budget_tokens": 60_000, "generations": 1}),
-    ]:
+    ]
+    for tool, arguments in calls:
         result = await client.call_tool(tool, arguments)
         assert not result.is_error, text(result)
         assert max(sizes(result)) < MAX_RESULT_TOKENS, tool

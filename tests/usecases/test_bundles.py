@@ -23,7 +23,8 @@ pytestmark = pytest.mark.anyio
 async def bundle(service: Service, better: int, actor: Actor) -> dict[str, Any]:
     """Return the ticket skill with two versions, the second in production, as it is read from a file."""
     await service.promote("tickets", better, "it is right", actor)
-    return json.loads(json.dumps(await service.export("tickets")))
+    bundle: dict[str, Any] = json.loads(json.dumps(await service.export("tickets")))
+    return bundle
 
 
 @pytest.fixture

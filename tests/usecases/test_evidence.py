@@ -33,6 +33,7 @@ async def test_the_evidence_is_told_in_fields_and_in_a_sentence(service: Service
     known, evidence = await known_of(service, better)
     assert known.gate is not None
     assert known.production_gate is not None
+    assert evidence.difference is not None
     assert evidence.difference == pytest.approx(known.gate.accuracy - known.production_gate.accuracy)
     assert (evidence.better, evidence.worse) == (round(known.gate.n * evidence.difference), 0)
     assert evidence.mcnemar_p == pytest.approx(2 * 0.5 ** (evidence.better or 0))

@@ -31,11 +31,11 @@ async def fitness(service: Service, version: int) -> VersionFitness:
 async def test_pages_hold_every_example_once_and_say_how_to_go_on(service: Service) -> None:
     """With its id, split, answer and whole input."""
     found: list[ExampleLine] = []
-    after: int | None = 0
-    while after is not None:
-        page = await service.examples("tickets", after=after, limit=40)
+    page = await service.examples("tickets", after=0, limit=40)
+    found += page.examples
+    while page.next_after is not None:
+        page = await service.examples("tickets", after=page.next_after, limit=40)
         found += page.examples
-        after = page.next_after
     assert [line.id for line in found] == sorted({line.id for line in found})
     exported: Any = (await service.export("tickets"))["examples"]
     assert [(e.input, e.expected, e.split) for e in found] == [

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -105,12 +106,12 @@ async def test_a_modelfile_makes_a_model_that_answers_as_the_version_does(
     client = await anyio.to_thread.run_sync(create, server, text)
     for item in INPUTS[:2]:
         here = (await service.run_skill("tickets", item, number)).answer
-        there = await anyio.to_thread.run_sync(lambda item=item: client.generate("tickets", item))
+        there = await anyio.to_thread.run_sync(partial(client.generate, "tickets", item))
         chatted = await anyio.to_thread.run_sync(
-            lambda item=item: client.chat("tickets", messages=[{"role": "user", "content": item}])
+            partial(client.chat, "tickets", messages=[{"role": "user", "content": item}])
         )
         assert (there.response, chatted.message.content) == (here, here)
-    client.close()
+    client.close()  # type: ignore[no-untyped-call]  # it is not annotated
 
 
 async def test_a_modelfile_says_what_it_cannot_carry_over(service: Service, define: Callable[..., Any]) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -91,7 +92,7 @@ def checked(
     return check
 
 
-async def test_large_headroom_is_seen_early(checked: Callable[..., object]) -> None:
+async def test_large_headroom_is_seen_early(checked: Callable[..., Any]) -> None:
     """Demonstrations help: it is clear after the ways of decoding and one list of examples."""
     found = await checked(Judge(learns_from_examples))
     assert (found.kind, found.worth_it, found.n) == ("room", True, 40)
@@ -101,7 +102,7 @@ async def test_large_headroom_is_seen_early(checked: Callable[..., object]) -> N
     assert found.verdict.startswith("Worth evolving")
 
 
-async def test_no_headroom_is_said_after_a_dozen_variants(checked: Callable[..., object]) -> None:
+async def test_no_headroom_is_said_after_a_dozen_variants(checked: Callable[..., Any]) -> None:
     """No prompt makes a guessing model better, and the best of a dozen by chance is not taken for more."""
     found = await checked(Judge(blind))
     assert (found.kind, found.worth_it, found.tried) == ("none", False, 12)
@@ -109,7 +110,7 @@ async def test_no_headroom_is_said_after_a_dozen_variants(checked: Callable[...,
     assert "Probably not worth evolving" in str(found)
 
 
-async def test_label_bias_is_named_where_it_is_the_whole_problem(checked: Callable[..., object]) -> None:
+async def test_label_bias_is_named_where_it_is_the_whole_problem(checked: Callable[..., Any]) -> None:
     """The model knows and says something else; that is seen from the ways of decoding alone."""
     model = Judge(biased)
     found = await checked(model)
@@ -123,26 +124,26 @@ async def test_label_bias_is_named_where_it_is_the_whole_problem(checked: Callab
     assert model.calls == 6
 
 
-async def test_a_prompt_longer_than_searches_write_is_checked_all_the_same(checked: Callable[..., object]) -> None:
+async def test_a_prompt_longer_than_searches_write_is_checked_all_the_same(checked: Callable[..., Any]) -> None:
     """Its text may stay as it is, and what is shown with it may not."""
     found = await checked(Judge(learns_from_examples), prompt="Which queue is it? " * 80)
     assert (found.kind, found.best_by) == ("room", "few-shot")
 
 
-async def test_labels_in_other_letters_are_the_same_labels(checked: Callable[..., object]) -> None:
+async def test_labels_in_other_letters_are_the_same_labels(checked: Callable[..., Any]) -> None:
     """Examples say `billing`, the list of labels `Billing`: what is given is compared with what is right."""
     found = await checked(Judge(biased), labels=("Billing", "Delivery", "Technical"))
     assert found.favourite == "Billing"
     assert found.label_bias == pytest.approx(2 / 3, abs=0.1)
 
 
-async def test_where_decoding_is_fixed_label_bias_is_no_hope(checked: Callable[..., object]) -> None:
+async def test_where_decoding_is_fixed_label_bias_is_no_hope(checked: Callable[..., Any]) -> None:
     """A skill whose prompt must work as text gets no verdict that its settings do not allow."""
     found = await checked(Judge(biased), settings={"allowed_decoding": ["free"]})
     assert (found.kind, found.favourite, found.label_bias) == ("none", "billing", pytest.approx(2 / 3, abs=0.1))
 
 
-async def test_a_solved_skill_costs_one_prompt(checked: Callable[..., object]) -> None:
+async def test_a_solved_skill_costs_one_prompt(checked: Callable[..., Any]) -> None:
     """Nothing else is tried."""
     found = await checked(Judge(good))
     assert (found.kind, found.worth_it, found.tried) == ("solved", False, 0)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -331,8 +332,8 @@ async def test_a_skill_of_taste_is_never_evolved(
 ) -> None:
     """There is nothing that a search could measure; it is said instead of asked for."""
     settings = {"opt_in_drift_actions": True}
-    given = {"name": "greet", "labels": None, "metric": "preference", "examples": [], "settings": settings}
-    await service.define_skill(ticket_skill(**given), actor)
+    given: dict[str, Any] = {"name": "greet", "labels": None, "metric": "preference", "examples": []}
+    await service.define_skill(ticket_skill(**given, settings=settings), actor)
     for _ in range(20):
         call = await service.run_skill("greet", "hello")
         await service.record_outcome(call.call_id, actor, correct=False)
@@ -426,7 +427,7 @@ async def test_replies_kept_for_reuse_are_bounded_without_any_run(service: Servi
     """A skill that only answers leaves them behind too."""
     store = service._bench.store
     for key, size in (("small", 1), ("huge", replies.MAX_BYTES)):
-        await store.write(lambda db, key=key, size=size: replies.put(db, key, "x" * size, now=0))
+        await store.write(partial(replies.put, key=key, reply="x" * size, now=0))
     await service.monitor()
     assert await store.read(lambda db: [replies.get(db, key) for key in ("small", "huge")]) == [None, None]
     await service.run_skill("tickets", "Where is it?")

@@ -59,9 +59,10 @@ async def test_a_call_has_one_outcome_for_ever(
     """The detector has gone by it: another is refused, whatever it says, and nothing is stored."""
     await service.record_outcome(call.call_id, actor, correct=False)
     before = stored()
-    for given in ({"correct": False}, {"correct": True}, {"expected": "delivery"}):
+    again: tuple[dict[str, Any], ...] = ({"correct": False}, {"correct": True}, {"expected": "delivery"})
+    for given in again:
         with pytest.raises(Conflict, match=r"has its outcome already \(wrong\)"):
-            await service.record_outcome(call.call_id, actor, **given)  # type: ignore[arg-type]
+            await service.record_outcome(call.call_id, actor, **given)
     assert stored() == before
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -49,13 +50,15 @@ def tasteful(database: Path, open_service: Callable[..., Service]) -> Callable[.
 
 async def cast(service: Service, votes: str, *, actor: Actor, b: int | None = None) -> VoteReport:
     """Vote once for each letter: + for the new version, - for production, 0 for a tie; return the last report."""
+    report: VoteReport | None = None
     for letter in votes:
         duel = await service.compare("tone", text="hello", b=b)
         report = await service.vote(duel.duel_id, _choice(duel.a, letter), actor)
+    assert report is not None
     return report
 
 
-def _choice(a: str, letter: str) -> str:  # the answers are the prompts
+def _choice(a: str, letter: str) -> Literal["A", "B", "tie"]:  # the answers are the prompts
     if letter == "0":
         return "tie"
     return "A" if (a == "Old.") == (letter == "-") else "B"
@@ -168,9 +171,11 @@ async def test_two_versions_outside_production_can_be_compared_too(
     async with tasteful() as service:
         await service.define_skill(taste(), actor)
         await service.define_skill(taste(prompt="Third.", variant=None), actor)
+        report: VoteReport | None = None
         for _ in range(6):
             duel = await service.compare("tone", text="hello", a=3, b=2)
             report = await service.vote(duel.duel_id, "A" if duel.a == "New." else "B", actor)
+        assert report is not None
         assert (report.candidate, report.incumbent, report.verdict) == (3, 2, "lose")
         assert report.sentence == "Version 2 is preferred: 0 won, 6 lost, 0 tied."
         evidence = (await service.fitness("tone", 3)).version
