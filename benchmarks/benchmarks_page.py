@@ -71,6 +71,8 @@ def _setting_part(
     if split != "test":
         parts.append(_ON_DEVELOPMENT)
     parts += [_overview(rows, names, every), _standing(rows, names, every), _PROTOCOL]
+    if pairs := _in_pairs(rows, names, every):
+        parts.append(pairs)
     if against := _against_libraries(rows, every):
         parts.append(against)
     return parts + [_task_part(task, [row for row in rows if row["task"] == task], wanted, seeds) for task in every]
@@ -111,6 +113,30 @@ def _standing(rows: Sequence[Row], names: Sequence[str], tasks: Sequence[str]) -
         )
     said = f"`{OURS}` is first on {first} of the {measured} tasks where it is measured, among the rows that are there."
     return "\n".join([said, "", *lines])
+
+
+def _in_pairs(rows: Sequence[Row], names: Sequence[str], tasks: Sequence[str]) -> str:
+    """Set `auto` against every other method alone: of many, one is first on a task by luck."""
+    lines = [_line(("against", "tasks", f"{OURS} is higher on", "mean difference", "lowest-highest"))]
+    lines.append(_line(["---"] * 5))
+    mean = {
+        (name, task): _accuracy(row for row in rows if (row["method"], row["task"]) == (name, task))
+        for name in names
+        for task in tasks
+    }
+    for name in names:
+        gaps = [
+            ours - theirs
+            for task in tasks
+            if name != OURS
+            and (ours := mean.get((OURS, task))) is not None
+            and (theirs := mean[name, task]) is not None
+        ]
+        if gaps:
+            ahead = sum(gap > 0 for gap in gaps)
+            spread = f"{min(gaps):+.3f} to {max(gaps):+.3f}"
+            lines.append(_line((name, str(len(gaps)), str(ahead), f"{statistics.fmean(gaps):+.3f}", spread)))
+    return "\n".join([f"`{OURS}` against each method alone, means over its seeds:", "", *lines]) if lines[2:] else ""
 
 
 def _against_libraries(rows: Sequence[Row], tasks: Sequence[str]) -> str:

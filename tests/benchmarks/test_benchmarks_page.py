@@ -53,6 +53,15 @@ def test_losses_and_failures_are_shown() -> None:
     assert "GEPA (seed 2)" in said.partition("Not measured yet: ")[2]
 
 
+def test_auto_stands_against_each_method_alone() -> None:
+    """On the tasks that both have; of many methods one is first on a task by luck."""
+    rows = [_row("auto", seed, 0.6 + seed / 10) for seed in (1, 2)]
+    rows += [_row("auto", 1, 0.5, task="trec"), _row("auto", 1, 0.9, task="agnews")]
+    said = _page([*rows, _row("GEPA", 1, 0.7), _row("GEPA", 1, 0.6, task="trec")])
+    assert "| GEPA | 2 | 1 | -0.025 | -0.100 to +0.050 |" in said
+    assert "against each method alone" not in _page(rows)
+
+
 def test_prompts_of_other_libraries_stand_under_the_decoding_that_suits_them_best() -> None:
     """What comes of the decoding must not look like a gain of the search; a classifier has no prompt to compare."""
     judged = {"by_decoding": {"free": 0.4, "calibrated": 0.75}, "library": "gepa 1"}
