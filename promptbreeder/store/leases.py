@@ -6,10 +6,11 @@ from promptbreeder.store.tables import Tables
 def is_honoured(until: float, *, now: float, seconds: float) -> bool:
     """Tell whether a lease that was taken for `seconds` and ends at `until` still holds.
 
-    One that ends later than any lease taken now would is left from before the clock went back, and is not honoured.
+    One that ends much later than any lease taken now would is left from before the clock went back, and is not
+    honoured; a clock that is corrected by seconds takes nothing from who holds it.
     So `now` must be read after the lease was: within the transaction, where that waits for the database.
     """
-    return now < until <= now + seconds
+    return now < until <= now + 2 * seconds
 
 
 def take(db: Tables, name: str, *, owner: str, now: float, seconds: float) -> bool:
