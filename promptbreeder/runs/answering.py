@@ -9,13 +9,14 @@ from promptbreeder.evaluation.cached import CachedModel, OverBudget
 from promptbreeder.evaluation.evaluator import Answer, Evaluator
 from promptbreeder.evaluation.fitness import latency_seconds
 from promptbreeder.evaluation.meter import Meter
-from promptbreeder.evaluation.metrics import Metric
+from promptbreeder.evaluation.metrics import Metric, Verdict
 from promptbreeder.evolution import asks
 from promptbreeder.evolution.diagnosis import ATTEMPTS, attemptable
 from promptbreeder.models.base import Generate, Sampling
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.blocks import BLOCK_SIZE
 from promptbreeder.runs.journal import Gate, Gated, GateSide, Probe
+from promptbreeder.runs.judging import verdicts
 from promptbreeder.runs.ledger import BlockResult, Ledger
 from promptbreeder.skill import Example
 
@@ -91,8 +92,7 @@ class Answering:
                 chosen = ask.items[start : start + BLOCK_SIZE]
                 examples = [self._material.train[item] for item in chosen]
                 answers = await self._evaluator.answer(ask.prompt, [example.input for example in examples], self._meter)
-                for item, example, answer in zip(chosen, examples, answers, strict=True):
-                    verdict = self._metric(answer.text, example.expected or "")
+                for item, answer, verdict in zip(chosen, answers, await self._verdicts(answers, examples), strict=True):
                     trials.append(
                         asks.Trial(
                             item=item,
@@ -186,8 +186,12 @@ class Answering:
         answers = await self._evaluator.answer(
             prompt, [example.input for example in examples], self._meter, prior=prior
         )
-        judged = []
-        for example, answer in zip(examples, answers, strict=True):
-            verdict = self._metric(answer.text, example.expected or "")
-            judged.append((answer, 0.0 if answer.failure else verdict.score, verdict.parsed and not answer.failure))
-        return judged
+        return [
+            (answer, 0.0 if answer.failure else verdict.score, verdict.parsed and not answer.failure)
+            for answer, verdict in zip(answers, await self._verdicts(answers, examples), strict=True)
+        ]
+
+    async def _verdicts(self, answers: Sequence[Answer], examples: Sequence[Example]) -> list[Verdict]:
+        return await verdicts(
+            self._metric, [answer.text for answer in answers], [example.expected or "" for example in examples]
+        )

@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from anyio import to_thread
 from pydantic import ValidationError
 
 from promptbreeder.errors import Conflict, InvalidInput
@@ -105,7 +106,7 @@ async def import_bundle(bench: Workbench, data: Mapping[str, Any], actor: Actor)
     skill = _skill_of(bundle)
     bench.models.make(skill.model)
     placed, moved = _unseen(bundle.examples, prompts)
-    check_examples(skill, placed)
+    await to_thread.run_sync(check_examples, skill, placed)
     now = bench.clock()
 
     def store(db: Tables) -> SkillReport:

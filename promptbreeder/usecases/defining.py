@@ -4,6 +4,7 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from anyio import to_thread
 from pydantic import ValidationError
 
 from promptbreeder.errors import Conflict, InvalidInput, NotFound
@@ -47,7 +48,8 @@ async def define_skill(
         raise InvalidInput("the prompt and its variant are the same text, so there is nothing to compare")
 
     # Before the write, which must be short: whether an answer can be judged by may take its time (see `objection_to`).
-    check_examples(_skill_of(definition, known, model), [*given.examples, *stored])
+    every: list[Example | examples.StoredExample] = [*given.examples, *stored]
+    await to_thread.run_sync(check_examples, _skill_of(definition, known, model), every)
 
     def store(db: Tables) -> SkillReport:
         # Looked up anew: another process may have defined the skill in the meantime.
@@ -75,7 +77,8 @@ async def add_examples(bench: Workbench, name: str, given: Sequence[Example], ac
     now = bench.clock()
     known, stored = await bench.store.read(lambda db: _known(db, name))
     if known is not None:
-        check_examples(known, [*given, *stored])
+        every: list[Example | examples.StoredExample] = [*given, *stored]
+        await to_thread.run_sync(check_examples, known, every)
 
     def store(db: Tables) -> SkillReport:
         skill = skills.get(db, name)

@@ -10,6 +10,7 @@ from promptbreeder.lifecycle.gate import accuracy_of
 from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.results import Accuracy, FitnessParts, Row
 from promptbreeder.runs.blocks import in_blocks
+from promptbreeder.runs.judging import verdicts
 from promptbreeder.skill import Skill, Split
 from promptbreeder.store import duels, evaluations, skills, versions
 from promptbreeder.store.evaluations import Evaluation
@@ -165,8 +166,8 @@ async def measure(
     unparsable = fresh = completion = 0
     for block in in_blocks(pairs):
         given = await evaluator.answer(prompt, [text for text, _ in block], meter, prior=prior)
-        for (_, expected), answer in zip(block, given, strict=True):
-            verdict = metric(answer.text, expected)
+        judged = await verdicts(metric, [answer.text for answer in given], [expected for _, expected in block])
+        for answer, verdict in zip(given, judged, strict=True):
             scores.append(0.0 if answer.failure else verdict.score)
             answers.append(verdict.answer)
             unparsable += answer.failure is not None or not verdict.parsed

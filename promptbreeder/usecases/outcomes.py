@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from anyio import to_thread
 from pydantic import ValidationError
 
 from promptbreeder.errors import Conflict, InvalidInput
@@ -56,8 +57,8 @@ async def record_outcome(
                 f"the text of call {call_id} was deleted with its example, so no answer can be expected of it; say "
                 "whether it was right (correct). Nothing was stored."
             )
-        example = _example(skill, call.input, expected)
-        right = _is_right(skill, call.answer, example.expected or "")
+        example = await to_thread.run_sync(_example, skill, call.input, expected)
+        right = await to_thread.run_sync(_is_right, skill, call.answer, example.expected or "")
         if correct is not None and correct != right:
             raise InvalidInput(
                 f"the answer {call.answer[:60]!r} is {'right' if right else 'wrong'} where {expected!r} is expected, "

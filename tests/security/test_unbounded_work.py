@@ -1,14 +1,16 @@
 """Somebody asks for work without end."""
 
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import Client
 
+from promptbreeder.evaluation.matching import search
 from promptbreeder.models.scripted import ScriptedModel
-from promptbreeder.requests import BUDGET_TOKENS, Actor, EvolveRequest
+from promptbreeder.requests import BUDGET_TOKENS, Actor, EvolveRequest, SkillDefinition
 from promptbreeder.runs.plan import Plan
 from promptbreeder.service import Service
 from promptbreeder.usecases.evolving import TOKENS_PER_CALL
@@ -80,3 +82,31 @@ async def test_a_skill_has_one_run_at_a_time(service: Service, actor: Actor) -> 
     assert len(runs) == 1
     assert len(await service.runs("tickets")) == 1
     await service.cancel_run(runs.pop(), actor)
+
+
+async def test_a_pattern_that_takes_its_time_keeps_no_other_caller_waiting(
+    service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is searched for beside the loop that serves them, wherever it is given, run, measured or reported on."""
+    loop, searched = threading.get_ident(), list[int]()
+
+    def seen(pattern: str, texts: Sequence[str]) -> list[bool]:
+        searched.append(threading.get_ident())
+        return search(pattern, texts)
+
+    def were_beside_it() -> bool:
+        found = bool(searched) and loop not in searched
+        searched.clear()
+        return found
+
+    monkeypatch.setattr("promptbreeder.evaluation.metrics.search", seen)
+    examples = [{"input": f"Ticket {number}: parcel", "expected": f"delivery{number}?"} for number in range(60)]
+    await service.define_skill(ticket_skill(labels=None, name="patterns", metric="regex", examples=examples), actor)
+    assert were_beside_it()
+    await service.evolve(EvolveRequest(skill="patterns", generations=1, budget_tokens=20_000), actor, wait_seconds=60)
+    assert were_beside_it()
+    await service.fitness("patterns", 1)
+    assert were_beside_it()
+    call = await service.run_skill("patterns", "Where is it?")
+    await service.record_outcome(call.call_id, actor, expected="delivery")
+    assert were_beside_it()
