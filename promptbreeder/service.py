@@ -34,14 +34,13 @@ from promptbreeder.results import (
     VoteReport,
 )
 from promptbreeder.skill import Example, Skill
-from promptbreeder.usecases.workbench import Change, OnProgress, Workbench
+from promptbreeder.usecases.workbench import Change, Mark, OnProgress, Workbench
 
 if TYPE_CHECKING:
     from promptbreeder.runs.engine import Engine
     from promptbreeder.usecases.exporting import Form
-    from promptbreeder.usecases.following import Mark
 
-__all__ = ["Change", "OnProgress", "Service", "Workbench"]
+__all__ = ["Change", "Mark", "OnProgress", "Service", "Workbench"]
 
 
 class Service:
@@ -97,7 +96,7 @@ class Service:
     def on_change(self, listener: Callable[[Change], None] | None) -> None:
         self._bench.on_change = listener
 
-    async def changes_of_others(self, since: "Mark | None") -> "tuple[Mark, tuple[Change, ...]]":
+    async def changes_of_others(self, since: Mark | None) -> tuple[Mark, tuple[Change, ...]]:
         """Return what other processes changed after `since`, and how far that is; for the first call nothing."""
         return await usecases.following.changes_of_others(self._bench, since)
 

@@ -1,27 +1,14 @@
 """Follow what other processes do with the same database: a command line promotes while a server has clients."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from promptbreeder.store import events, runs, skills
 from promptbreeder.store.database import BUSY_SECONDS
 from promptbreeder.store.tables import Tables
-from promptbreeder.usecases.workbench import Change, Workbench
+from promptbreeder.usecases.workbench import Change, Mark, Workbench
 
 _PRODUCTION = ("promote", "rollback")
 _SKILLS = ("create", "extend", "correct", "retire", "delete")
-
-
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """How far the others have been followed."""
-
-    commits: int
-    """`Database.foreign_commits`."""
-    event: int
-    """Id of the newest event."""
-    moment: float
-    """When the run that was written last was written; Unix seconds."""
 
 
 async def changes_of_others(bench: Workbench, since: Mark | None) -> tuple[Mark, tuple[Change, ...]]:

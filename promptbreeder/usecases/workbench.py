@@ -37,6 +37,18 @@ class Change:
     run_id: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """How far it is known what other processes changed (see `following.py`)."""
+
+    commits: int
+    """`Database.foreign_commits`."""
+    event: int
+    """Id of the newest event."""
+    moment: float
+    """When the run that was written last was written; Unix seconds."""
+
+
 def _of_the_product(name: str, profile: str | None, **numbers: Any) -> "Chosen":  # noqa: ANN401 - see `choose` there
     from promptbreeder.evolution.strategies import choose  # noqa: PLC0415 - not needed before a run begins
 

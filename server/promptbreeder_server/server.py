@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from functools import partial
 from importlib import metadata
 from typing import Any
 
@@ -23,8 +22,8 @@ from promptbreeder.requests import explain
 from promptbreeder.service import Change, Service
 from promptbreeder_resources import live_prompts
 from promptbreeder_resources.reading import JSON_TYPE
-from promptbreeder_server import following
 from promptbreeder_server.announcing import OPTIONS, Announcer, low_level
+from promptbreeder_server.following import EVERY_SECONDS, Follower
 from promptbreeder_server.watching import Watch
 from promptbreeder_tools.call import encodable
 
@@ -44,7 +43,7 @@ class PromptServer(MCPServer[Service]):
         service: Service,
         *,
         on_leaving: Callable[[], None] = lambda: None,
-        follow_every: float = following.EVERY_SECONDS,
+        follow_every: float = EVERY_SECONDS,
     ) -> None:
         """Serve `service`, entered for as long as the server runs; `on_leaving` is called before it is left.
 
@@ -134,7 +133,8 @@ class PromptServer(MCPServer[Service]):
             service.on_change = note
             group.start_soon(self._announce, receive)
             group.start_soon(self._watch.run)
-            group.start_soon(partial(following.follow, service, note, every=self._follow_every))
+            every = self._follow_every
+            group.start_soon(Watch(Follower(service, note), first=every, every=every, purpose="follow the others").run)
             try:
                 yield service
             finally:

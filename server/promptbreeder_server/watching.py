@@ -1,4 +1,4 @@
-"""Watching for drift while the server is alive: shortly after its start, after tool calls, and hourly."""
+"""What a server looks for while it is alive: drift, soon after its start, after tool calls and hourly; and more."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -17,10 +17,19 @@ class Watch:
     """Calls `check` in the background, and again when it is told that something was done."""
 
     def __init__(
-        self, check: Callable[[], Awaitable[object]], *, first: float = FIRST_SECONDS, every: float = EVERY_SECONDS
+        self,
+        check: Callable[[], Awaitable[object]],
+        *,
+        first: float = FIRST_SECONDS,
+        every: float = EVERY_SECONDS,
+        purpose: str = "look for drift",
     ) -> None:
-        """Call `check` for the first time after `first` seconds, then `every` so many; it decides whether it is due."""
+        """Call `check` for the first time after `first` seconds, then `every` so many; it decides whether it is due.
+
+        `purpose` says in the log what could not be done.
+        """
         self._check = check
+        self._purpose = purpose
         self._first = first
         self._every = every
         self._told = anyio.Event()
@@ -40,6 +49,6 @@ class Watch:
                 await self._check()
             except PromptBreederError as error:
                 # The tools say it to whoever can put it right.
-                log.warning("could not look for drift: %s", error)
+                log.warning("could not %s: %s", self._purpose, error)
             except Exception:  # a defect of ours here must not end the server
-                log.exception("could not look for drift")
+                log.exception("could not %s", self._purpose)

@@ -60,7 +60,8 @@ async def test_a_listener_hears_of_a_vote(client: Client, call: Call) -> None:
     await call(client, "define_skill", **SECOND)
     duel = await call(client, "compare_prompts", skill="tickets", input="Where is my parcel?")
     async with client.listen(resource_subscriptions=["history://tickets"]) as heard:
-        await call(client, "record_vote", duel_id=duel["duel_id"], choice="tie")
+        voted = await call(client, "record_vote", duel_id=duel["duel_id"], choice="tie")
+        assert voted["ties"] == 1
         await events(heard, ResourceUpdated("history://tickets"))
 
 
@@ -145,6 +146,7 @@ async def test_a_subscriber_hears_of_what_another_process_does(
         async with Client(PromptServer(service, follow_every=0), mode="legacy", message_handler=heard.take, cache=None):
             group.start_soon(define)
             await heard.wait_for(*LISTS)
+            assert set(LISTS) <= set(heard.notes)
         group.cancel_scope.cancel()
 
 
