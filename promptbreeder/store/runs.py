@@ -1,10 +1,9 @@
-"""Runs: a row, a journal, units and immigrants; every write of a driver checks its fence.
+"""Runs: a row, a journal and immigrants; every write of a driver checks its fence.
 
 The lease says which process drives a run until when; the fence grows with each claim, so a process that was stopped
 beyond its lease and woke up again cannot write any more (Kleppmann's fencing token).
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -252,24 +251,6 @@ def journal(db: Tables, run_id: str) -> tuple[JournalRow, ...]:
     """Return the journal, in order."""
     rows = db.query("SELECT n, ask_kind, ask_hash, answer FROM run_journal WHERE run_id = ? ORDER BY n", [run_id])
     return tuple(JournalRow(**row) for row in rows)
-
-
-def put_units(db: Tables, run_id: str, generation: int, units: Sequence[dict[str, Any]]) -> None:
-    """Store the population of one generation; in the transaction that journals it, which checks the fence."""
-    db.table("units").insert_all(
-        [{"run_id": run_id, "generation": generation, "slot": slot, **unit} for slot, unit in enumerate(units)],
-        replace=True,
-    )
-
-
-def ancestry(db: Tables, run_id: str) -> dict[str, dict[str, Any]]:
-    """Return every unit ever told of, by content hash, as it was first: its operator, parents and instruction."""
-    rows = db.query(
-        "SELECT content_hash, instruction, operator, parents, generation FROM units WHERE run_id = ? "
-        "ORDER BY generation DESC, slot DESC",
-        [run_id],
-    )
-    return {row["content_hash"]: {**row, "parents": tuple(json.loads(row["parents"]))} for row in rows}
 
 
 def add_immigrants(db: Tables, run_id: str, prompts: Sequence[str], *, now: float) -> None:

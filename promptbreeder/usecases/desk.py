@@ -22,6 +22,7 @@ from promptbreeder.runs.outcome import Outcome, Progress
 from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import Example, Split
 from promptbreeder.store import evaluations, events, examples, replies, runs, versions
+from promptbreeder.store import units as stored_units
 from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.deciding import promote_if_ready
@@ -229,7 +230,7 @@ def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, *, judge
         return None
     measured_on = plan.skill.measured_on(plan.executor)
     prior = gated.challenger.prior if gated is not None else None
-    made = runs.ancestry(db, run_id).get(winner.content_hash)
+    made = stored_units.ancestry(db, run_id).get(winner.content_hash)
     number = versions.add(
         db,
         plan.skill.name,

@@ -7,6 +7,7 @@ from promptbreeder.evolution import asks
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.journal import ENTRY, AnyAsk, Entry, Stored, ask_hash
 from promptbreeder.store import runs
+from promptbreeder.store import units as stored_units
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.workbench import Workbench
 
@@ -32,7 +33,7 @@ class StoredJournal:
         def write(db: Tables) -> None:
             self._append(db, number, ask, entry, now)
             if isinstance(ask, asks.Generation):
-                runs.put_units(db, self._run_id, ask.number, [_unit_row(unit) for unit in ask.units])
+                stored_units.put(db, self._run_id, ask.number, [_unit_row(unit) for unit in ask.units])
 
         await self._bench.store.write(write)
 

@@ -9,6 +9,7 @@ from promptbreeder.prompt import Prompt
 from promptbreeder.runs.outcome import Outcome
 from promptbreeder.runs.plan import Plan
 from promptbreeder.store import patterns, runs
+from promptbreeder.store import units as stored_units
 from promptbreeder.store.tables import Tables
 
 
@@ -78,7 +79,7 @@ def _outcome(version: int | None, origin: Lesson | None, best: Lesson) -> str:
 
 def _ancestors(db: Tables, run_id: str, winner: Prompt) -> tuple[str, ...]:
     """Return the content hashes of a prompt and of all that it was made from in its run."""
-    units = runs.ancestry(db, run_id)
+    units = stored_units.ancestry(db, run_id)
     found: list[str] = []
     open_ = [winner.content_hash]
     while open_:

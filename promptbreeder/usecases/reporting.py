@@ -7,6 +7,7 @@ from promptbreeder.results import BestSoFar, RunReport, RunStatus
 from promptbreeder.runs.outcome import Outcome
 from promptbreeder.runs.plan import Plan
 from promptbreeder.store import runs, skills, versions
+from promptbreeder.store import units as stored_units
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of, told
@@ -68,7 +69,7 @@ async def lineage(bench: Workbench, run_id: str) -> tuple[str, ...]:
         number = RunResult.model_validate_json(run.result).version if run.result else None
         if number is None:
             return ()
-        units = runs.ancestry(db, run_id)
+        units = stored_units.ancestry(db, run_id)
         digest = versions.get(db, run.skill, number).content_hash
         lines: list[str] = []
         while digest in units and len(lines) < MAX_LINEAGE:

@@ -12,6 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 from promptbreeder.errors import Conflict, LeaseLost, NotFound
 from promptbreeder.results import RunStatus
 from promptbreeder.store import runs
+from promptbreeder.store import units as stored_units
 from promptbreeder.store.tables import Tables
 
 _SKILL = "ticket-route"
@@ -307,9 +308,9 @@ def _unit(name: str, *, operator: str = "mutate") -> dict[str, Any]:
 
 def test_a_unit_is_remembered_as_it_first_came(run: Tables) -> None:
     """A unit that lives on, or is found again, keeps the operator that made it."""
-    runs.put_units(run, "r-1", 0, [_unit("x", operator="seed"), _unit("y", operator="first"), _unit("y")])
-    runs.put_units(run, "r-1", 1, [_unit("z"), _unit("x", operator="survivor")])
-    found = runs.ancestry(run, "r-1")
+    stored_units.put(run, "r-1", 0, [_unit("x", operator="seed"), _unit("y", operator="first"), _unit("y")])
+    stored_units.put(run, "r-1", 1, [_unit("z"), _unit("x", operator="survivor")])
+    found = stored_units.ancestry(run, "r-1")
     assert {name: row["operator"] for name, row in found.items()} == {"x": "seed", "y": "first", "z": "mutate"}
     assert (found["x"]["parents"], found["x"]["instruction"]) == (("p",), "Do x.")
 
@@ -317,7 +318,7 @@ def test_a_unit_is_remembered_as_it_first_came(run: Tables) -> None:
 def test_a_generation_told_again_replaces_itself(run: Tables) -> None:
     """The block in flight when a driver died is repeated by the next."""
     for _ in range(2):
-        runs.put_units(run, "r-1", 3, [_unit("x"), _unit("y")])
+        stored_units.put(run, "r-1", 3, [_unit("x"), _unit("y")])
     assert run.table("units").count == 2
 
 
