@@ -24,15 +24,11 @@ _PATIENCE_SECONDS = 300.0
 _NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 """Otherwise each client reads all certificates of the machine."""
 ASKED = "<|im_start|>user\nName a colour.<|im_end|>\n<|im_start|>assistant\n"
+HELD = "smollm2:135m"
+"""What the stand-in holds."""
 CHAT = [{"role": "user", "content": "Name a colour."}]
 GREEDY = {"temperature": 0.0, "top_k": 1, "top_p": 1.0, "seed": 1, "repeat_penalty": 1.0, "num_ctx": 2048}
 COUNTS = ("total_duration", "load_duration", "prompt_eval_count", "prompt_eval_duration", "eval_count", "eval_duration")
-
-
-@pytest.fixture
-def model() -> str:
-    """Return the name of a model that the server holds."""
-    return os.environ.get("OLLAMA_CONTRACT_MODEL", "smollm2:135m") if _SERVER else "smollm2:135m"
 
 
 @pytest.fixture(params=["the stand-in", *(["a server"] if _SERVER else [])])
@@ -42,6 +38,12 @@ def host(request: pytest.FixtureRequest) -> str:
         return str(_SERVER)
     standin: StandIn = request.getfixturevalue("standin")
     return standin.host
+
+
+@pytest.fixture
+def model(host: str) -> str:
+    """Return the name of a model that the server at `host` holds."""
+    return os.environ.get("OLLAMA_CONTRACT_MODEL", HELD) if host == _SERVER else HELD
 
 
 @pytest.fixture
