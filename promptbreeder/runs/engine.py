@@ -53,8 +53,8 @@ class Desk(Protocol):
         """Extend the lease. Raises LeaseLost."""
         ...
 
-    async def cancel_requested(self, run_id: str) -> bool:
-        """Whether somebody, in any process, asked for the run to be cancelled."""
+    async def cancel_requested(self, run_id: str, fence: int) -> bool:
+        """Whether somebody, in any process, asked for the run to be cancelled. Raises LeaseLost."""
         ...
 
     async def wire(self, run_id: str, fence: int, *, replays_only: bool = False) -> Job:
@@ -149,7 +149,7 @@ class Engine:
         job: Job | None = None
         outcome: Outcome | None = None
         # Asked here too: a run that is driven only to be cancelled asks no model anything.
-        if not await self._desk.cancel_requested(run_id):
+        if not await self._desk.cancel_requested(run_id, fence):
             with watched.scope:
                 job = await self._desk.wire(run_id, fence)
                 outcome = await job.driver.run(job.strategy)
@@ -175,7 +175,7 @@ class Engine:
         log.warning("run %s stopped: %s", run_id, reason)
         try:
             await how(run_id, fence, reason)
-        except (LeaseLost, StoreError) as error:
+        except PromptBreederError as error:
             # The row keeps saying `running`; its lease runs out and the next process takes it over.
             log.warning("run %s: could not write that it stopped: %s", run_id, error)
 
@@ -185,13 +185,13 @@ class Engine:
             with anyio.move_on_after(POLL_SECONDS):
                 await watched.ended.wait()
             try:
-                if await self._desk.cancel_requested(run_id):
+                if await self._desk.cancel_requested(run_id, fence):
                     watched.scope.cancel()
                 if time.monotonic() - beaten >= HEARTBEAT_SECONDS:
                     await self._desk.beat(run_id, fence)
                     beaten = time.monotonic()
             except LeaseLost:
                 watched.scope.cancel()
-            except StoreError as error:
+            except PromptBreederError as error:
                 # A store that is busy for a moment costs nothing; one that stays away costs the lease.
                 log.warning("run %s: %s", run_id, error)

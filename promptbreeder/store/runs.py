@@ -188,7 +188,7 @@ def heartbeat(db: Tables, run_id: str, fence: int, *, now: float) -> None:
     Raises:
         LeaseLost: if another process took the run over.
     """
-    _check_fence(db, run_id, fence)
+    held(db, run_id, fence)
     db.execute("UPDATE runs SET lease_until = ? WHERE run_id = ?", [now + LEASE_SECONDS, run_id])
 
 
@@ -206,7 +206,7 @@ def request_cancel(db: Tables, run_id: str, *, now: float) -> None:
 
 def set_progress(db: Tables, run_id: str, fence: int, progress: str, *, now: float) -> None:
     """Write how far the run is; raises LeaseLost."""
-    _check_fence(db, run_id, fence)
+    held(db, run_id, fence)
     db.execute("UPDATE runs SET progress = ?, updated_at = ? WHERE run_id = ?", [progress, now, run_id])
 
 
@@ -214,7 +214,7 @@ def stop(
     db: Tables, run_id: str, fence: int, *, status: RunStatus, result: str | None, error: str | None, now: float
 ) -> None:
     """Write how the run ended, or why it is paused, and release the lease; raises LeaseLost."""
-    _check_fence(db, run_id, fence)
+    held(db, run_id, fence)
     db.execute(
         "UPDATE runs SET status = ?, result = ?, error = ?, owner = NULL, lease_until = 0, updated_at = ? "
         "WHERE run_id = ?",
@@ -228,13 +228,16 @@ def append_answer(
     """Append the answer to the `n`-th ask.
 
     Raises:
-        LeaseLost: if another process took the run over.
-        Conflict: if `n` is not the next number.
+        LeaseLost: if another process took the run over, or `n` is not the next number: then the journal is not the
+            one that the driver knows, as after a backup was restored. What is in it stays sound.
     """
-    _check_fence(db, run_id, fence)
+    held(db, run_id, fence)
     (last,) = db.query("SELECT count(*) AS n FROM run_journal WHERE run_id = ?", [run_id])
     if last["n"] != n:
-        raise Conflict(f"the journal of run {run_id} has {last['n']} entries, the next cannot be number {n}")
+        raise LeaseLost(
+            f"the journal of run {run_id} has {last['n']} entries, so the next cannot be number {n}; was a backup "
+            "restored?"
+        )
     db.table("run_journal").insert(
         {
             "run_id": run_id,
@@ -272,7 +275,7 @@ def waiting_immigrants(db: Tables, run_id: str) -> int:
 
 def take_immigrants(db: Tables, run_id: str, fence: int, *, now: float) -> tuple[str, ...]:
     """Return the prompts not yet taken, in order, and mark them; raises LeaseLost."""
-    _check_fence(db, run_id, fence)
+    held(db, run_id, fence)
     rows = list(
         db.query("SELECT id, prompt FROM immigrants WHERE run_id = ? AND consumed_at IS NULL ORDER BY id", [run_id])
     )
@@ -280,10 +283,19 @@ def take_immigrants(db: Tables, run_id: str, fence: int, *, now: float) -> tuple
     return tuple(row["prompt"] for row in rows)
 
 
-def _check_fence(db: Tables, run_id: str, fence: int) -> None:
-    run = get(db, run_id)
+def held(db: Tables, run_id: str, fence: int) -> Run:
+    """Return a run for who drives it under `fence`.
+
+    Raises:
+        LeaseLost: if another process took the run over, or the database no longer has it.
+    """
+    try:
+        run = get(db, run_id)
+    except NotFound:
+        raise LeaseLost(f"run {run_id} is not in the database any more; was a backup restored?") from None
     if run.fence != fence or run.owner is None:
         raise LeaseLost(f"run {run_id} was taken over or ended by another process (fence {fence} -> {run.fence})")
+    return run
 
 
 def _run(row: dict[str, Any]) -> Run:

@@ -51,14 +51,14 @@ class StoreDesk:
         """Extend the lease."""
         await self._bench.store.write(lambda db: runs.heartbeat(db, run_id, fence, now=self._bench.clock()))
 
-    async def cancel_requested(self, run_id: str) -> bool:
+    async def cancel_requested(self, run_id: str, fence: int) -> bool:
         """Whether somebody asked for the run to be cancelled."""
-        return await self._bench.store.read(lambda db: runs.get(db, run_id).cancel_requested)
+        return await self._bench.store.read(lambda db: runs.held(db, run_id, fence).cancel_requested)
 
     async def wire(self, run_id: str, fence: int, *, replays_only: bool = False) -> Job:
         """Build driver and strategy from the run's plan and journal."""
         bench = self._bench
-        run = await bench.store.read(lambda db: runs.get(db, run_id))
+        run = await bench.store.read(lambda db: runs.held(db, run_id, fence))
         plan = Plan.model_validate(json.loads(run.config)["plan"])
         material = await self._material(plan)
         ledger, meter = Ledger(plan, len(material.search)), Meter(call_limit=plan.call_limit)
@@ -98,8 +98,8 @@ class StoreDesk:
         bench = self._bench
         now = bench.clock()
 
-        def write(db: Tables) -> tuple[RunStatus, int | None]:
-            run = runs.get(db, run_id)
+        def write(db: Tables) -> tuple[str, RunStatus, int | None]:
+            run = runs.held(db, run_id, fence)
             plan = Plan.model_validate(json.loads(run.config)["plan"])
             version = judged = None
             if outcome is not None:
@@ -129,10 +129,9 @@ class StoreDesk:
                 after=version,
                 data={"run": run_id, "status": status},
             )
-            return status, version
+            return run.skill, status, version
 
-        status, version = await bench.store.write(write)
-        skill = (await bench.store.read(lambda db: runs.get(db, run_id))).skill
+        skill, status, version = await bench.store.write(write)
         if version is not None:
             bench.changed("version", skill, run_id)
             if status == "finished":

@@ -36,6 +36,13 @@ class HeldModel(ScriptedModel):
         self.reached = anyio.Event()
         self.release = anyio.Event()
 
+    def go_on_until(self, hold_at: int) -> None:
+        """Release it, and let it stop before a later call."""
+        self._hold_at = hold_at
+        self.reached = anyio.Event()
+        self.release.set()
+        self.release = anyio.Event()
+
     async def generate(self, requests: Sequence[Generate]) -> Block[Reply]:
         """Answer, when it is time."""
         await self._hold()

@@ -77,11 +77,21 @@ def test_a_missing_run_is_reported(db: Tables) -> None:
     for work in (
         lambda: runs.get(db, "r-9"),
         lambda: _claim(db, "a", 0.0, "r-9"),
-        lambda: _append(db, 0, 0, run_id="r-9"),
         lambda: runs.add_immigrants(db, "r-9", ["{}"], now=0.0),
         lambda: runs.request_cancel(db, "r-9", now=0.0),
     ):
         with pytest.raises(NotFound, match="r-9"):
+            work()
+
+
+def test_who_drives_a_run_that_is_gone_has_lost_it(db: Tables) -> None:
+    """As after a backup from before the run was restored: whatever it writes, it is to stop."""
+    for work in (
+        lambda: _append(db, 1, 0, run_id="r-9"),
+        lambda: runs.heartbeat(db, "r-9", 1, now=0.0),
+        lambda: runs.take_immigrants(db, "r-9", 1, now=0.0),
+    ):
+        with pytest.raises(LeaseLost, match="r-9 is not in the database any more"):
             work()
 
 
@@ -277,7 +287,7 @@ def test_an_answer_is_appended_at_the_end_or_not_at_all(run: Tables, number: int
     fence = _claim(run, "a", 0.0)
     _append(run, fence, 0, "first")
     _append(run, fence, 1, "second")
-    with pytest.raises(Conflict, match="2 entries"):
+    with pytest.raises(LeaseLost, match="2 entries"):
         _append(run, fence, number, "again")
     assert [entry.answer for entry in runs.journal(run, "r-1")] == ["first", "second"]
 
