@@ -8,6 +8,7 @@ behave the same. What this file does not do: chat templates (a backend's busines
 import hashlib
 import json
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Literal, NamedTuple, Self
 
@@ -46,6 +47,11 @@ class Decoding(StrEnum):
     FREE = "free"
     CONSTRAINED = "constrained"
     CALIBRATED = "calibrated"
+
+
+def strictest(decodings: Iterable[Decoding]) -> Decoding:
+    """Return that of some ways of decoding which suits labels best, in whatever order they were given."""
+    return max(decodings, key=list(Decoding).index)
 
 
 class Demonstration(BaseModel):

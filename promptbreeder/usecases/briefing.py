@@ -6,7 +6,7 @@ Of examples it holds failures on the train split alone: what a writer saw must n
 import json
 from collections.abc import Mapping
 
-from promptbreeder.prompt import MAX_PROMPT_CHARACTERS
+from promptbreeder.prompt import MAX_PROMPT_CHARACTERS, strictest
 from promptbreeder.requests import MAX_CANDIDATES
 from promptbreeder.results import Brief, Failure
 from promptbreeder.runs.plan import Plan
@@ -56,7 +56,7 @@ def _failure(example: StoredExample, probed: Probed) -> Failure:
 
 
 def _limits(plan: Plan) -> str:
-    decoding = plan.skill.decodings[-1]
+    decoding = strictest(plan.skill.decodings)
     return (
         "Write instructions only: demonstrations and layout are added by the search, and answers are taken by "
         f"{decoding} decoding. At most {MAX_CANDIDATES} prompts of {MAX_PROMPT_CHARACTERS:,} characters; small models "

@@ -9,7 +9,7 @@ from promptbreeder.errors import Conflict, InvalidInput
 from promptbreeder.evaluation.fitness import preference_score
 from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution.lessons import quotes
-from promptbreeder.prompt import Decoding, Prompt
+from promptbreeder.prompt import Decoding, Prompt, strictest
 from promptbreeder.requests import Actor, EvolveRequest
 from promptbreeder.results import RunReport
 from promptbreeder.runs.affordable import list_characters
@@ -163,7 +163,7 @@ async def _resume(bench: Workbench, engine: Engine, request: EvolveRequest) -> s
             "without run_id to start a new one; candidates given then become its first population."
         )
     if request.candidates:
-        await _hand_in(bench, request, run_id)
+        await _hand_in(bench, request, run)
     if not engine.is_running(run_id) and not run.is_leased(bench.clock()):
         await _start(bench, engine, run_id)
     return run_id
@@ -193,8 +193,10 @@ async def _join(bench: Workbench, engine: Engine, request: EvolveRequest, live: 
     return await _resume(bench, engine, request.model_copy(update={"run_id": live.run_id}))
 
 
-async def _hand_in(bench: Workbench, request: EvolveRequest, run_id: str) -> None:
-    skill = await bench.store.read(lambda db: skills.get(db, request.skill))
+async def _hand_in(bench: Workbench, request: EvolveRequest, run: runs.Run) -> None:
+    run_id = run.run_id
+    # As the run began: its model may not choose among labels, or the skill may have got them since.
+    skill = Plan.model_validate(json.loads(run.config)["plan"]).skill
     prompts = await _prompts_of(bench, skill, request.candidates)
     await bench.store.write(
         lambda db: runs.add_immigrants(db, run_id, [p.model_dump_json() for p in prompts], now=bench.clock())
@@ -211,7 +213,7 @@ async def _prompts_of(bench: Workbench, skill: Skill, texts: tuple[str, ...]) ->
                 "remove the example's text"
             )
     # Labels let the executor be asked in the way that suits it best; the text is the candidate's all the same.
-    decoding = skill.decodings[-1]
+    decoding = strictest(skill.decodings)
     return tuple(Prompt(instruction=text, decoding=decoding) for text in texts)
 
 

@@ -5,6 +5,7 @@ import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from promptbreeder.errors import Conflict, InvalidInput, ModelCrashed
-from promptbreeder.models.base import Generate
+from promptbreeder.models.base import Generate, Limits
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.requests import BUDGET_TOKENS, Actor, EvolveRequest, SkillDefinition
@@ -227,6 +228,40 @@ async def test_a_candidate_that_holds_a_gate_input_is_refused(
             await evolve(service, run_id=run.run_id, candidates=[GUEST, candidate])
     with closing(sqlite3.connect(database)) as db:
         assert db.execute("SELECT count(*) FROM immigrants").fetchone() == (0,)
+
+
+class _FreeOnly(ScriptedModel):
+    """A model that cannot choose among labels, as an Ollama before 0.12.11."""
+
+    @property
+    def limits(self) -> Limits:
+        """Free generation only."""
+        return replace(super().limits, choose=False, exact_choice=False, likelihood=False)
+
+
+@pytest.mark.parametrize("labels_came_later", [True, False])
+async def test_a_candidate_handed_in_is_decoded_as_the_run_can(  # noqa: PLR0917  fixtures
+    labels_came_later: bool,
+    tmp_path: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    ticket_skill: Callable[..., SkillDefinition],
+    actor: Actor,
+) -> None:
+    """Whether the model cannot choose among the skill's labels, or the skill got them while the run was stopped.
+
+    Catches a candidate whose way of decoding is taken from the skill of now: it fails the whole run.
+    """
+    path = tmp_path / "handed-in.db"
+    first, then = (ScriptedModel, ScriptedModel) if labels_came_later else (_FreeOnly, _FreeOnly)
+    unlabelled = ticket_skill(labels=[], metric="exact")
+    async with open_service(path, first(fail_at={4: ModelCrashed("gone")})) as service:
+        await service.define_skill(unlabelled if labels_came_later else ticket_skill(), actor)
+        run = await evolve(service)
+        if labels_came_later:
+            await service.define_skill(ticket_skill(examples=[]), actor)
+    async with open_service(path, then()) as service:
+        assert (await evolve(service, run_id=run.run_id, candidates=[GUEST])).status == "finished"
 
 
 async def test_no_gate_input_is_ever_shown_before_the_gate(

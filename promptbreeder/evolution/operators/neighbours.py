@@ -23,7 +23,7 @@ from promptbreeder.evolution.operators.phrase_edits import (
     swap_phrases,
 )
 from promptbreeder.evolution.variant import Variant
-from promptbreeder.prompt import MAX_PROMPT_CHARACTERS, Decoding, Prompt
+from promptbreeder.prompt import MAX_PROMPT_CHARACTERS, Decoding, Prompt, strictest
 
 Family = Callable[[Prompt, Task, Random, int], tuple[Variant, ...]]
 """From a prompt, the task, randomness and the longest list of demonstrations to the variants, the most hopeful first
@@ -35,7 +35,7 @@ def openings(prompt: Prompt, task: Task, rng: Random, most: int) -> tuple[Varian
 
     Demonstrations are tried under the decoding that takes label bias out, where the skill allows it.
     """
-    best = max((Decoding(value) for value in task.decodings), key=list(Decoding).index)
+    best = strictest(map(Decoding, task.decodings))
     sizes = even_sizes(task, most) if usable(task) else ()
     # Some and many; then other draws of the same, since which examples are shown matters as much as how many.
     shown = [sizes[(len(sizes) - 1) // 2], sizes[-1]] * 2 if sizes else []

@@ -30,7 +30,7 @@ from promptbreeder.evolution.operators.grounding import derived, proposed, summa
 from promptbreeder.evolution.population import Population
 from promptbreeder.evolution.similarity import distinct
 from promptbreeder.evolution.telling import immigrant, newcomers, report
-from promptbreeder.prompt import Decoding, Prompt
+from promptbreeder.prompt import Decoding, Prompt, strictest
 
 NAME = "mipro"
 
@@ -99,7 +99,7 @@ def _choices(given: Sequence[Prompt], profile: MiproProfile, context: Context) -
     base, task = given[0], context.task
     decodings = tuple(Decoding(value) for value in task.decodings)
     # Answered in the way that label bias disturbs least, so that there are right answers of every label.
-    trials = yield from attempted(base.but(decoding=max(decodings, key=list(Decoding).index)), context, profile.pool)
+    trials = yield from attempted(base.but(decoding=strictest(decodings)), context, profile.pool)
     sets = bootstrapped_sets(trials, context, profile.sets)
     summary = (yield from written_summary(context)) if profile.written_summary else summary_of(task)
     shown = sets[-1][: profile.exemplars] if sets else ()
@@ -119,7 +119,7 @@ def _choices(given: Sequence[Prompt], profile: MiproProfile, context: Context) -
 
 def _openings(grid: Grid) -> list[Prompt]:
     """Return the first instruction with each list of demonstrations, under the decoding that takes label bias out."""
-    best = max(range(len(grid.decodings)), key=lambda index: list(Decoding).index(grid.decodings[index]))
+    best = grid.decodings.index(strictest(grid.decodings))
     return [grid.at(Point(0, shots, best)) for shots in range(len(grid.shots))]
 
 
