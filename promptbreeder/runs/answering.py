@@ -139,10 +139,10 @@ class Answering:
         """Measure both prompts on the gate split, block by block, as far as the budget goes for both."""
         sides: tuple[list[tuple[Answer, float, bool]], ...] = ([], [])
         prompts = (ask.incumbent, ask.challenger)
-        priors: list[tuple[float, ...] | None] = [None, None]
+        priors: list[tuple[float, ...] | None] = [ask.incumbent_prior, None]
         try:
             for index, prompt in enumerate(prompts):
-                if prompt.decoding == "calibrated":
+                if prompt.decoding == "calibrated" and priors[index] is None:
                     priors[index] = await self._evaluator.prior(prompt, self._meter)
             for examples in self._material.gate:
                 both = [await self._judge(prompt, examples, priors[index]) for index, prompt in enumerate(prompts)]

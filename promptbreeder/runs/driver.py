@@ -99,7 +99,13 @@ class Driver:
         gated = None
         found = self._ledger.winner()
         if found is not None and found[0] != self._plan.seeds[0] and self._plan.gate_ids:
-            answer = await self._step(Gate(incumbent=self._plan.seeds[0], challenger=found[0]))
+            answer = await self._step(
+                Gate(
+                    incumbent=self._plan.seeds[0],
+                    challenger=found[0],
+                    incumbent_prior=self._plan.incumbent_prior,
+                )
+            )
             gated = answer if isinstance(answer, Gated) else None
         return self._outcome(ended_by, gated)
 

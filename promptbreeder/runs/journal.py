@@ -21,6 +21,8 @@ class Gate(BaseModel):
     kind: Literal["gate"] = "gate"
     incumbent: Prompt
     challenger: Prompt
+    incumbent_prior: tuple[float, ...] | None = None
+    """The calibration that the incumbent is executed with; None: it is calibrated like the challenger."""
 
 
 class Probe(BaseModel):
@@ -45,7 +47,7 @@ class GateSide(BaseModel):
     fresh_tokens: int
     completion_tokens: int
     prior: tuple[float, ...] | None = None
-    """The calibration measured for it."""
+    """The calibration that it was measured with."""
 
     def on(self, kept: Sequence[bool]) -> Self:
         """Return the side with the scores of the gate items that are kept; the counts stay those of all items."""

@@ -36,6 +36,8 @@ class Plan(BaseModel):
     """Prompts to start from; the first is the production prompt, against which the winner is judged."""
     incumbent: int
     """Version number of the production prompt."""
+    incumbent_prior: tuple[float, ...] | None = None
+    """The calibration that it is executed with; None where none is stored for this model, and in older plans."""
     strategy: str
     profile: str
     generations: int | None = None

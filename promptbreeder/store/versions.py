@@ -34,6 +34,11 @@ class Version:
     calibration: Calibration | None
     created_at: float
 
+    def prior_on(self, measured_on: str) -> tuple[float, ...] | None:
+        """Return the calibration that it is executed with where it was measured so (`Skill.measured_on`), or None."""
+        stored = self.calibration
+        return tuple(stored["prior"]) if stored is not None and stored["fingerprint"] == measured_on else None
+
 
 def add(
     db: Tables,

@@ -248,6 +248,10 @@ def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, *, judge
             (plan.incumbent, plan.seeds[0], gated.incumbent),
             (number, winner, gated.challenger),
         ):
+            own = versions.get(db, plan.skill.name, version).prior_on(measured_on)
+            if own is not None and own != side.prior:
+                # Found before, and it keeps the calibration of then: measured anew when it is asked for.
+                continue
             evaluations.put(
                 db,
                 Evaluation(

@@ -255,6 +255,7 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
             skill=skill,
             seeds=seeds[: strategy.room],
             incumbent=production.n,
+            incumbent_prior=production.prior_on(skill.measured_on(model.fingerprint)),
             strategy=strategy.name,
             profile=strategy.profile_name,
             generations=request.generations,

@@ -101,9 +101,9 @@ async def prior_of(bench: Workbench, skill: Skill, version: Version, prompt: Pro
     if prompt.decoding is not Decoding.CALIBRATED:
         return None
     model = await bench.model(skill.model)
-    stored = version.calibration
-    if stored is not None and stored["fingerprint"] == skill.measured_on(model.fingerprint):
-        return tuple(stored["prior"])
+    stored = version.prior_on(skill.measured_on(model.fingerprint))
+    if stored is not None:
+        return stored
     return await (await bench.evaluator(skill)).prior(prompt, Meter())
 
 
