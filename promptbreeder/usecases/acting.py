@@ -1,16 +1,20 @@
 """Act on drift: roll back or evolve where the skill opted in, else say who can."""
 
+import json
 from importlib import metadata
 
-from promptbreeder.errors import Conflict, InvalidInput, ModelError
+from promptbreeder.errors import Conflict, InvalidInput, ModelError, ReplayMismatch
 from promptbreeder.lifecycle.drift import Decision, is_cooling
 from promptbreeder.requests import Actor, EvolveRequest
 from promptbreeder.results import SkillCheck
 from promptbreeder.runs.engine import Engine
+from promptbreeder.runs.plan import Plan
 from promptbreeder.store import checks, events, runs
+from promptbreeder.store.runs import Run
 from promptbreeder.store.tables import Tables
+from promptbreeder.usecases.deciding import promote_latest
 from promptbreeder.usecases.drifting import Standing
-from promptbreeder.usecases.evolving import evolve
+from promptbreeder.usecases.evolving import cancel, evolve
 from promptbreeder.usecases.workbench import Workbench
 
 
@@ -38,22 +42,59 @@ async def act(bench: Workbench, engine: Engine, stands: Standing, decision: Deci
     return await _evolve(bench, engine, check)
 
 
-async def go_on(bench: Workbench, engine: Engine, stands: Standing, check: SkillCheck) -> SkillCheck:
-    """Take over a run that the monitor began and that nobody drives any more: nobody else knows of it."""
-    run_id = stands.run
-    if run_id is None or not await bench.store.read(lambda db: _is_orphan(db, stands, run_id, bench.clock())):
-        return check
+async def go_on(
+    bench: Workbench, engine: Engine, stands: Standing, check: SkillCheck
+) -> tuple[SkillCheck, str | None]:
+    """Take over a run that the monitor began and that nobody drives any more: nobody else knows of it.
+
+    One that cannot be replayed any more is ended. Also return the run that is going on then.
+    """
+    run = await bench.store.read(lambda db: _orphan(db, stands, bench.clock()))
+    if run is None:
+        return check, stands.run
     try:
-        await evolve(bench, engine, EvolveRequest(skill=check.skill, run_id=run_id), by_itself())
+        if not await _is_resumable(bench, run):
+            await cancel(bench, engine, run.run_id, by_itself())
+            ended = f"{check.sentence} Run {run.run_id} began under another model or program and was ended."
+            return _saying(check, ended), None
+        await evolve(bench, engine, EvolveRequest(skill=check.skill, run_id=run.run_id), by_itself())
     except (InvalidInput, Conflict, ModelError) as error:
-        return _saying(check, f"{check.sentence} Run {run_id} could not go on: {error}", run_id=run_id)
-    return _saying(check, f"{check.sentence} Run {run_id} goes on.", acted=True, run_id=run_id)
+        trouble = f"{check.sentence} Run {run.run_id} could not go on: {error}"
+        return _saying(check, trouble, run_id=run.run_id), run.run_id
+    going = _saying(check, f"{check.sentence} Run {run.run_id} goes on.", acted=True, run_id=run.run_id)
+    return going, run.run_id
 
 
-def _is_orphan(db: Tables, stands: Standing, run_id: str, now: float) -> bool:
+async def make_up(bench: Workbench, check: SkillCheck) -> SkillCheck:
+    """Promote what the newest run or vote made ready, where the skill opted in and that has not been done yet.
+
+    It follows a run or a vote at once, as a rule; but it may have to measure, and who does may be stopped meanwhile.
+    """
+    moved = await promote_latest(bench, check.skill)
+    if moved is None:
+        return check
+    sentence = f"{check.sentence} Version {moved.after} was promoted: {moved.evidence}"
+    return _saying(check, sentence, acted=True, production=moved.after)
+
+
+async def _is_resumable(bench: Workbench, run: Run) -> bool:
+    plan = Plan.model_validate(json.loads(run.config)["plan"])
+    executor = await bench.model(plan.skill.model)
+    writer = await bench.model(bench.default_writer or plan.skill.model)
+    try:
+        plan.check_resumable(executor.fingerprint, writer.fingerprint)
+    except ReplayMismatch:
+        return False
+    return True
+
+
+def _orphan(db: Tables, stands: Standing, now: float) -> Run | None:
     begun = events.newest(db, stands.skill.name, "evolve")
-    ours = begun is not None and begun.actor == by_itself().kind and begun.data.get("run") == run_id
-    return ours and stands.skill.settings.opt_in_drift_actions and not runs.get(db, run_id).is_leased(now)
+    ours = begun is not None and begun.actor == by_itself().kind and begun.data.get("run") == stands.run
+    if stands.run is None or not ours or not stands.skill.settings.opt_in_drift_actions:
+        return None
+    run = runs.get(db, stands.run)
+    return None if run.is_leased(now) else run
 
 
 async def _roll_back(bench: Workbench, stands: Standing, decision: Decision, check: SkillCheck) -> SkillCheck:

@@ -241,7 +241,7 @@ class _FreeOnly(ScriptedModel):
 
 @pytest.mark.parametrize("labels_came_later", [True, False])
 async def test_a_candidate_handed_in_is_decoded_as_the_run_can(  # noqa: PLR0917  fixtures
-    labels_came_later: bool,
+    labels_came_later: Any,  # noqa: ANN401  a bool
     tmp_path: Path,
     open_service: Callable[..., Service],
     evolve: Callable[..., Any],

@@ -327,6 +327,58 @@ async def test_a_cancelled_run_that_its_process_could_not_conclude_keeps_the_mon
     assert (await service.get_run(old.run_id)).status == "cancelled"
 
 
+async def test_a_run_that_cannot_be_replayed_any_more_keeps_the_monitor_from_nothing(  # noqa: PLR0917
+    database: Path,
+    open_service: Callable[..., Service],
+    service: Service,
+    live: Live,
+    opted_in: Callable[[], Any],
+    clock: Clock,
+    actor: Actor,
+) -> None:
+    """The model changed while it was stopped: it is ended, and another evolution is started when one is due."""
+    await opted_in()
+    await live(wrong=20)
+    async with open_service(database, ScriptedModel(first_word_or_billing), clock=clock) as other:
+        old = (await checked(other)).run_id
+        assert old is not None
+    async with open_service(database, ScriptedModel(first_word_or_billing, name="changed"), clock=clock) as later:
+        check = await checked(later)
+        assert (check.acted, check.run_id) == (False, None)
+        assert f"Run {old} began under another model or program and was ended." in check.sentence
+        assert (await later.get_run(old)).status == "cancelled"
+        clock.now += 8 * DAY
+        await live(wrong=20, by=later)
+        check = await checked(later)
+        assert check.acted
+        assert check.run_id not in {None, old}
+        await later.cancel_run(check.run_id, actor)
+
+
+async def test_a_run_of_the_monitor_does_not_stand_in_the_way_of_a_rollback(  # noqa: PLR0917
+    database: Path,
+    open_service: Callable[..., Service],
+    service: Service,
+    live: Live,
+    opted_in: Callable[[], Any],
+    clock: Clock,
+    better: int,
+    actor: Actor,
+) -> None:
+    """What fails in production is taken out, whether the run goes on or not."""
+    await opted_in()
+    await service.promote("tickets", better, "it is right", actor)
+    await live(wrong=20)
+    async with open_service(database, ScriptedModel(first_word_or_billing), clock=clock) as other:
+        run = (await checked(other)).run_id
+    await service.promote("tickets", 1, "a mistake", actor, force=True)
+    await live(wrong=20)
+    check = await checked(service)
+    assert (check.action, check.acted, check.production) == ("roll back", True, better)
+    assert f"Run {run} goes on. Rolled back from version 1 to {better}" in check.sentence
+    assert await production(service) == better
+
+
 async def test_a_skill_of_taste_is_never_evolved(
     service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
 ) -> None:
