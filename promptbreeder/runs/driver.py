@@ -110,11 +110,15 @@ class Driver:
         return self._outcome(ended_by, gated)
 
     async def replay(self, strategy: Strategy) -> Outcome:
-        """Return the outcome of a run that is cancelled where its journal ends; raises ReplayMismatch."""
+        """Return the outcome of a run that is cancelled where its journal ends: same rule, no more measuring.
+
+        Raises:
+            ReplayMismatch: if the journal was written by other code.
+        """
         try:
             return await self.run(strategy)
         except _JournalEnds:
-            return self.cut_short()
+            return self._outcome("cancel", None)
 
     async def _complete(self, finalists: tuple[Prompt, ...], token_limit: int) -> None:
         """Measure finalists on all blocks, one at a time and best first, so that a scant budget completes some."""
@@ -146,15 +150,6 @@ class Driver:
             if self._exhausted or (self._ledger.lead(best, incumbent) or 0.0) <= 0:
                 return
             await self._step(asks.Measure(prompts=(best,), blocks=(block,)))
-
-    @property
-    def has_caught_up(self) -> bool:
-        """Whether all that is journaled has been replayed, so that the run can be cut short where it stands."""
-        return self._caught_up
-
-    def cut_short(self) -> Outcome:
-        """Return the outcome of a run that was cancelled where it stands: same rule, no more measuring."""
-        return self._outcome("cancel", None)
 
     def progress(self) -> Progress:
         """Return how far the run is."""

@@ -146,7 +146,6 @@ class Engine:
             watched.ended.set()
 
     async def _drive(self, run_id: str, fence: int, watched: _Watched) -> None:
-        job: Job | None = None
         outcome: Outcome | None = None
         # Asked here too: a run that is driven only to be cancelled asks no model anything.
         if not await self._desk.cancel_requested(run_id, fence):
@@ -156,12 +155,11 @@ class Engine:
         with anyio.CancelScope(shield=True):
             if outcome is None:
                 # Only the watcher cancels this scope. A lost lease shows when the conclusion is written.
-                outcome = await self._cut_short(run_id, fence, job)
+                outcome = await self._cut_short(run_id, fence)
             await self._desk.conclude(run_id, fence, outcome)
 
-    async def _cut_short(self, run_id: str, fence: int, job: Job | None) -> Outcome | None:
-        if job is not None and job.driver.has_caught_up:
-            return job.driver.cut_short()
+    async def _cut_short(self, run_id: str, fence: int) -> Outcome | None:
+        """Return what the journal holds, whoever reads it: what a driver was just measuring is in no journal."""
         try:
             job = await self._desk.wire(run_id, fence, replays_only=True)
             return await job.driver.replay(job.strategy)

@@ -42,9 +42,7 @@ async def act(bench: Workbench, engine: Engine, stands: Standing, decision: Deci
     return await _evolve(bench, engine, check)
 
 
-async def go_on(
-    bench: Workbench, engine: Engine, stands: Standing, check: SkillCheck
-) -> tuple[SkillCheck, str | None]:
+async def go_on(bench: Workbench, engine: Engine, stands: Standing, check: SkillCheck) -> tuple[SkillCheck, str | None]:
     """Take over a run that the monitor began and that nobody drives any more: nobody else knows of it.
 
     One that cannot be replayed any more is ended. Also return the run that is going on then.

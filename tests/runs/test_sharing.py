@@ -362,3 +362,34 @@ async def test_a_run_belongs_to_its_skill(
             await evolve(service, run_id="r-nothing")
         with pytest.raises(InvalidInput, match="lone surrogates"):
             await service.get_run("\udcff\0")
+
+
+@pytest.mark.parametrize("call", [16, 18, 22])
+async def test_a_cancelled_run_keeps_the_same_whoever_concludes_it(  # noqa: PLR0917  fixtures
+    call: int,
+    copy_of: Callable[[str], Path],
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    held_model: Callable[[int], Any],
+    winner: Callable[[Path], Any],
+    actor: Actor,
+) -> None:
+    """Cancelled while a model is being asked, or after its process stopped there: the journal alone decides.
+
+    Catches a driver that also counts what it was just measuring, and makes a version of results that are not stored.
+    """
+    how = {"strategy": "evoprompt-ga", "profile": "paper", "population": None, "budget_tokens": 200_000, "wait": 0}
+    live, stopped = copy_of("live"), copy_of("stopped")
+    held = held_model(call)
+    async with open_service(live, held) as service:
+        run = await evolve(service, **how)
+        await held.reached.wait()
+        await service.cancel_run(run.run_id, actor)
+        cancelled = await service.get_run(run.run_id)
+    async with open_service(stopped, ScriptedModel(fail_at={call: ModelCrashed("gone")})) as service:
+        run = await evolve(service, **{**how, "wait": DEADLINE})
+        await service.cancel_run(run.run_id, actor)
+        concluded = await service.get_run(run.run_id)
+    assert (cancelled.status, concluded.status) == ("cancelled", "cancelled")
+    assert (cancelled.version, cancelled.verdict) == (concluded.version, concluded.verdict)
+    assert winner(live) == winner(stopped)

@@ -330,7 +330,6 @@ async def test_a_cancelled_run_that_its_process_could_not_conclude_keeps_the_mon
 async def test_a_run_that_cannot_be_replayed_any_more_keeps_the_monitor_from_nothing(  # noqa: PLR0917
     database: Path,
     open_service: Callable[..., Service],
-    service: Service,
     live: Live,
     opted_in: Callable[[], Any],
     clock: Clock,
