@@ -7,6 +7,7 @@ duplicates land together, so no example can leak from the gate into a prompt by 
 import hashlib
 import math
 import re
+from collections.abc import Iterable
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
@@ -200,6 +201,13 @@ class Skill(BaseModel):
         if not self.labels:
             return (Decoding.FREE,)
         return self.settings.allowed_decoding
+
+    def as_labels(self, answers: Iterable[str | None]) -> tuple[str | None, ...]:
+        """Return expected answers as their labels are written: an example may have other letters or spacing."""
+        if self.metric != "label":
+            return tuple(answers)
+        written = {normalise(label): label for label in self.labels}
+        return tuple(None if answer is None else written.get(normalise(answer), answer) for answer in answers)
 
     @property
     def answer_tokens(self) -> int:

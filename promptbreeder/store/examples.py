@@ -45,6 +45,12 @@ class Added:
     """Of the duplicates: those that were retired before, and stay so."""
 
 
+def as_read(skill: Skill, stored: Sequence[StoredExample]) -> tuple[Example, ...]:
+    """Return examples as a search reads them: labels as the skill writes them now, whenever they were stored."""
+    answers = skill.as_labels(each.expected for each in stored)
+    return tuple(Example(input=each.input, expected=answer) for each, answer in zip(stored, answers, strict=True))
+
+
 def add(db: Tables, skill: Skill, examples: Sequence[Example], *, now: float) -> Added:
     """Store those examples that are new to the skill; what was retired is not new, what was deleted is."""
     stored = db.query(
@@ -56,20 +62,21 @@ def add(db: Tables, skill: Skill, examples: Sequence[Example], *, now: float) ->
     rows: list[dict[str, Any]] = []
     contradictions = []
     retired = 0
-    for example in examples:
+    answers = skill.as_labels(example.expected for example in examples)
+    for example, expected in zip(examples, answers, strict=True):
         identity = input_hash(skill.salt, example.input)
         if identity in known:
             kept = known[identity]
             if kept.get("retired_at") is not None:
                 retired += 1
-            elif kept["expected"] != example.expected:
-                contradictions.append(Contradiction(example.input, kept["expected"], example.expected))
+            elif expected not in {kept["expected"], *skill.as_labels([kept["expected"]])}:
+                contradictions.append(Contradiction(example.input, kept["expected"], expected))
             continue
         known[identity] = {
             "skill": skill.name,
             "input_hash": identity,
             "input": example.input,
-            "expected": example.expected,
+            "expected": expected,
             "split": skill.split_of(example).value,
             "created_at": now,
         }

@@ -20,7 +20,7 @@ from promptbreeder.runs.engine import Job
 from promptbreeder.runs.ledger import Ledger
 from promptbreeder.runs.outcome import Outcome, Progress
 from promptbreeder.runs.plan import Plan
-from promptbreeder.skill import Example, Split
+from promptbreeder.skill import Split
 from promptbreeder.store import evaluations, events, examples, replies, runs, versions
 from promptbreeder.store import units as stored_units
 from promptbreeder.store.evaluations import Evaluation
@@ -173,7 +173,7 @@ class StoreDesk:
         try:
             train, search, gate = await self._bench.store.read(
                 lambda db: tuple(
-                    tuple(Example(input=e.input, expected=e.expected) for e in examples.by_ids(db, ids))
+                    examples.as_read(plan.skill, examples.by_ids(db, ids))
                     for ids in (plan.train_ids, plan.search_ids, plan.gate_ids)
                 )
             )

@@ -70,7 +70,8 @@ async def correct_example(bench: Workbench, name: str, number: int, expected: st
         except ValidationError as error:
             raise InvalidInput(explain(error)) from error
         check_examples(skill, [new])
-        became = examples.correct(db, name, number, new.expected or "", now=now)
+        (answer,) = skill.as_labels([new.expected])
+        became = examples.correct(db, name, number, answer or "", now=now)
         return _told(db, "correct", old, actor, name=name, now=now, became=became)
 
     return await _changed(bench, name, change)

@@ -8,13 +8,12 @@ from promptbreeder.evolution.variant import Variant
 from promptbreeder.lifecycle.headroom import AS_IT_IS, DECODING, Check, Tried
 from promptbreeder.prompt import Decoding
 from promptbreeder.results import Fitness, Headroom
-from promptbreeder.skill import MIN_SEARCH_EXAMPLES, Example, Skill, Split
+from promptbreeder.skill import MIN_SEARCH_EXAMPLES, Skill, Split
 from promptbreeder.store import examples, headroom, skills, versions
 from promptbreeder.store.examples import StoredExample
 from promptbreeder.store.headroom import Checked
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
-from promptbreeder.text import normalise
 from promptbreeder.usecases.measuring import measure
 from promptbreeder.usecases.workbench import Workbench
 
@@ -52,7 +51,7 @@ async def check_headroom(bench: Workbench, name: str) -> Headroom:
     check = Check(
         skill=name,
         version=version.n,
-        expected=tuple(_as_label(skill, example.expected or "") for example in items),
+        expected=tuple(example.expected or "" for example in examples.as_read(skill, items)),
         labels=skill.labels,
         planned=len(variants),
         tried=(await _tried(bench, skill, Variant(AS_IT_IS, version.prompt), items),),
@@ -110,18 +109,13 @@ async def with_headroom(bench: Workbench, found: Fitness, *, check: bool) -> Fit
     return found.model_copy(update={"version": version.model_copy(update={"headroom": said})})
 
 
-def _as_label(skill: Skill, expected: str) -> str:
-    """Return an expected answer as its label is written: examples may write it in other letters."""
-    return next((label for label in skill.labels if normalise(label) == normalise(expected)), expected)
-
-
 def _task(skill: Skill, version: Version, train: tuple[StoredExample, ...], decodings: tuple[Decoding, ...]) -> Task:
     return Task(
         description=skill.description,
         seeds=(version.prompt,),
         labels=skill.labels,
         decodings=tuple(decoding.value for decoding in decodings),
-        train=tuple(Example(input=example.input, expected=example.expected) for example in train),
+        train=examples.as_read(skill, train),
         blocks=1,
         block_size=ITEMS,
     )

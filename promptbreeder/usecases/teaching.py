@@ -15,7 +15,7 @@ from promptbreeder.results import PatternLine
 from promptbreeder.runs.answering import Material
 from promptbreeder.runs.blocks import in_blocks
 from promptbreeder.runs.plan import Plan
-from promptbreeder.skill import Example, Split
+from promptbreeder.skill import Split
 from promptbreeder.store import examples, patterns, runs, skills, versions
 from promptbreeder.store.patterns import Use
 from promptbreeder.store.tables import Tables
@@ -60,8 +60,7 @@ async def list_patterns(bench: Workbench) -> tuple[PatternLine, ...]:
 def _lessons(db: Tables, plan: Plan) -> list[Lesson]:
     rng = Random(plan.seed)
     train, search = (
-        tuple(Example(input=e.input, expected=e.expected) for e in examples.by_ids(db, ids))
-        for ids in (plan.train_ids, plan.search_ids)
+        examples.as_read(plan.skill, examples.by_ids(db, ids)) for ids in (plan.train_ids, plan.search_ids)
     )
     task = task_of(plan, Material(train=train, search=in_blocks(search), gate=()))
     lessons: list[Lesson] = []

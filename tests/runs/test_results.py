@@ -381,3 +381,33 @@ async def test_a_run_tells_how_far_likelihood_can_be_trusted(
     assert f"Likelihood ranks prompts like accuracy: {told.likelihood_agreement:+.2f}" in str(again)
     assert few.likelihood_agreement is None
     assert "Likelihood" not in str(few)
+
+
+@pytest.mark.parametrize("stored_before_there_were_labels", ["no", "yes"])
+async def test_labels_in_other_letters_are_the_same_labels_to_a_search(  # noqa: PLR0917  fixtures
+    stored_before_there_were_labels: str,
+    tmp_path: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    entries: Callable[[Path], list[dict[str, Any]]],
+    ticket_skill: Callable[..., SkillDefinition],
+    tickets: Callable[..., list[dict[str, str]]],
+    actor: Actor,
+) -> None:
+    """Demonstrations show labels as they are chosen among, and the search measures what it would with tidy examples.
+
+    Catches demonstrations that teach words which no choice offers, and count one label as several.
+    """
+    tidy = tickets(90)
+    untidy = [{**each, "expected": f" {each['expected'].upper()}"} for each in tidy]
+    found = []
+    for name, given in (("tidy", tidy), ("untidy", untidy)):
+        path = tmp_path / f"{name}.db"
+        async with open_service(path) as service:
+            if stored_before_there_were_labels == "yes":
+                await service.define_skill(ticket_skill(examples=given, labels=[], metric="exact"), actor)
+                given = []
+            await service.define_skill(ticket_skill(examples=given, metric="label"), actor)
+            await evolve(service)
+        found.append([(entry["ask_hash"], entry["results"]) for entry in entries(path)])
+    assert found[0] == found[1]

@@ -271,3 +271,19 @@ async def test_a_skill_that_must_be_new_is_not_extended(
     with pytest.raises(Conflict, match="there is a skill 'tickets' already"):
         await service.define_skill(ticket_skill(prompt="New."), actor, must_be_new=True)
     assert stored() == before
+
+
+async def test_a_label_in_other_letters_is_stored_as_the_skill_writes_it(
+    service: Service, ticket_skill: Callable[..., SkillDefinition], actor: Actor
+) -> None:
+    """Given with the skill or corrected; and it contradicts no example that has the label already."""
+    text = "Ticket 0: invoice, invoice"
+    changed = await service.define_skill(ticket_skill(examples=[{"input": text, "expected": " BILLING"}]), actor)
+    assert (changed.duplicates, changed.contradictions) == (1, 0)
+    await service.define_skill(ticket_skill(examples=[{"input": "Brand new", "expected": "Delivery "}]), actor)
+    listed = (await service.examples("tickets", limit=200)).examples
+    new = next(line for line in listed if line.input == "Brand new")
+    assert new.expected == "delivery"
+    became = (await service.correct_example("tickets", new.id, "TECHNICAL", actor)).became
+    corrected = next(line for line in (await service.examples("tickets", limit=200)).examples if line.id == became)
+    assert corrected.expected == "technical"
