@@ -16,6 +16,11 @@ def latency_seconds(fresh_tokens: float, generated_tokens: float, rates: Rates) 
     return fresh_tokens / rates.read + generated_tokens / rates.write
 
 
+def slowest_seconds(limit: float) -> float:
+    """Return from how many seconds on the latency score is 0: twice the limit."""
+    return 2.0 * limit
+
+
 def latency_score(seconds: float, limit: float) -> float:
     """Return 1.0 up to `limit` seconds, falling linearly to 0.0 at twice the limit."""
     return min(1.0, max(0.0, 2.0 - seconds / limit))

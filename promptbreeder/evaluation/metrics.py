@@ -17,7 +17,7 @@ from promptbreeder.evaluation.matching import NoPattern, OutOfTime, search
 from promptbreeder.skill import Skill
 from promptbreeder.text import normalise
 
-METRICS_VERSION = 1
+METRICS_VERSION = 2
 """Bumped when any metric changes its verdicts: part of what a run freezes."""
 _LONGEST_REPLY = 4_000
 _NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+")
@@ -193,7 +193,7 @@ def _json(reply: str, expected: str) -> Verdict:
         raise InvalidInput(f"expected {expected[:80]!r} is not a JSON object; correct the example or the metric")
     if given is None:
         return Verdict(0.0, parsed=False, answer="")
-    right = sum(_same(given.get(field), value) for field, value in wanted.items())
+    right = sum(field in given and _same(given[field], value) for field, value in wanted.items())
     # A field that was not asked for costs as much as one that is missing.
     fields = len(dict.fromkeys([*wanted, *given]))
     return Verdict(right / fields if fields else 1.0, parsed=True, answer=json.dumps(given, ensure_ascii=False))
@@ -226,7 +226,8 @@ def _object(text: str) -> dict[str, object] | None:
 def _same(given: object, wanted: object) -> bool:
     if isinstance(given, str) and isinstance(wanted, str):
         return normalise(given) == normalise(wanted)
-    return given == wanted
+    # To Python true is 1.
+    return isinstance(given, bool) == isinstance(wanted, bool) and given == wanted
 
 
 def _f1(shared: int, given: int, wanted: int) -> float:

@@ -164,8 +164,7 @@ class Answering:
 
     async def _measure_block(self, prompt: Prompt, block: int) -> BlockResult:
         judged = await self._judge(prompt, self._material.search[block], None)
-        rates = self._ledger.rates
-        seconds = [latency_seconds(answer.fresh_tokens, answer.completion_tokens, rates) for answer, _, _ in judged]
+        seconds = [self._seconds(answer) for answer, _, _ in judged]
         likely = [
             likelihood
             for example, (answer, _, _) in zip(self._material.search[block], judged, strict=True)
@@ -177,8 +176,15 @@ class Answering:
             scores=tuple(score for _, score, _ in judged),
             unparsable=sum(not parsed for _, _, parsed in judged),
             seconds=sum(seconds) / len(seconds),
-            likelihood=round(fmean(likely), _DIGITS) if likely else None,
+            # Of all items or none: what an answer that could not be had would have been is not known.
+            likelihood=round(fmean(likely), _DIGITS) if len(likely) == len(judged) else None,
         )
+
+    def _seconds(self, answer: Answer) -> float:
+        """Return what an answer took; one that could not be had, as where a prompt is too long, is the slowest."""
+        if answer.failure:
+            return self._ledger.slowest_seconds
+        return latency_seconds(answer.fresh_tokens, answer.completion_tokens, self._ledger.rates)
 
     async def _judge(
         self, prompt: Prompt, examples: Sequence[Example], prior: Sequence[float] | None

@@ -13,7 +13,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict
 
-from promptbreeder.evaluation.fitness import latency_score, weighted_fitness
+from promptbreeder.evaluation.fitness import latency_score, slowest_seconds, weighted_fitness
 from promptbreeder.evolution.asks import Score
 from promptbreeder.evolution.effects import AGREES, agreement, worth
 from promptbreeder.evolution.population import length
@@ -64,6 +64,11 @@ class Ledger:
     def rates(self) -> Rates:
         """The model's speed when the run began."""
         return Rates(self._plan.read_rate, self._plan.write_rate)
+
+    @property
+    def slowest_seconds(self) -> float:
+        """What an answer that could not be had counts as having taken: its speed must be no merit."""
+        return slowest_seconds(self._plan.skill.settings.latency_limit_seconds)
 
     @property
     def all_blocks(self) -> tuple[int, ...]:

@@ -266,6 +266,22 @@ def test_json_is_graded_field_by_field(judge: Metric, reply: str, score: float) 
 
 
 @scored("json")
+@pytest.mark.parametrize(
+    ("reply", "expected", "score"),
+    [
+        ('{"city": "Rome"}', '{"city": "Rome", "due": null}', 1 / 2),
+        ('{"city": "Rome", "due": null}', '{"city": "Rome", "due": null}', 1),
+        ('{"n": true}', '{"n": 1}', 0),
+        ('{"n": 0}', '{"n": false}', 0),
+        ('{"n": 1.0}', '{"n": 1}', 1),
+    ],
+)
+def test_null_is_no_missing_field_and_true_is_no_number(judge: Metric, reply: str, expected: str, score: float) -> None:
+    """What was expected to be said must be said; numbers are the same however they are written."""
+    assert judge(reply, expected).score == pytest.approx(score)
+
+
+@scored("json")
 @pytest.mark.parametrize("reply", ["", "no", "[1]", '{"a": ', "{" * 5_000, '{"a":' * 2_000])
 def test_a_reply_without_object_is_unparsable(judge: Metric, reply: str) -> None:
     """Also one that nests deeper than any parser goes."""

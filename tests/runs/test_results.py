@@ -401,13 +401,14 @@ async def test_labels_in_other_letters_are_the_same_labels_to_a_search(  # noqa:
     tidy = tickets(90)
     untidy = [{**each, "expected": f" {each['expected'].upper()}"} for each in tidy]
     found = []
-    for name, given in (("tidy", tidy), ("untidy", untidy)):
+    for name, examples in (("tidy", tidy), ("untidy", untidy)):
         path = tmp_path / f"{name}.db"
+        labelled = ticket_skill(examples=examples, metric="label")
         async with open_service(path) as service:
             if stored_before_there_were_labels == "yes":
-                await service.define_skill(ticket_skill(examples=given, labels=[], metric="exact"), actor)
-                given = []
-            await service.define_skill(ticket_skill(examples=given, metric="label"), actor)
+                await service.define_skill(ticket_skill(examples=examples, labels=[], metric="exact"), actor)
+                labelled = ticket_skill(examples=[], metric="label")
+            await service.define_skill(labelled, actor)
             await evolve(service)
         found.append([(entry["ask_hash"], entry["results"]) for entry in entries(path)])
     assert found[0] == found[1]
