@@ -113,6 +113,16 @@ def models(db: Tables, skill: str, version: int) -> tuple[str, ...]:
     return tuple(row["fingerprint"] for row in rows)
 
 
+def met_gate(db: Tables, skill: str) -> tuple[Evaluation, ...]:
+    """Return an evaluation on the gate split of each version that has one, in the order in which they met it."""
+    # By row, as in `before`.
+    rows = db.query("SELECT * FROM evaluations WHERE skill = ? AND split = ? ORDER BY rowid", [skill, Split.GATE.value])
+    first: dict[int, Evaluation] = {}
+    for row in rows:
+        first.setdefault(row["version"], _evaluation(row))
+    return tuple(first.values())
+
+
 def versions_measured_on(db: Tables, skill: str, ids: Collection[int]) -> tuple[int, ...]:
     """Return the versions with a measurement that one of these examples was part of."""
     rows = db.query("SELECT version, example_ids FROM evaluations WHERE skill = ? ORDER BY version", [skill])

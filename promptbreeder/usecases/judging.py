@@ -3,6 +3,7 @@
 import itertools
 import json
 from dataclasses import dataclass
+from operator import itemgetter
 
 from promptbreeder.errors import ModelError
 from promptbreeder.evaluation.fitness import latency_seconds
@@ -20,7 +21,7 @@ from promptbreeder.models.base import Rates
 from promptbreeder.prompt import Decoding
 from promptbreeder.results import Evidence, Fitness, VersionFitness, VoteTest
 from promptbreeder.skill import Skill
-from promptbreeder.store import duels, evaluations, runs, skills, versions
+from promptbreeder.store import duels, evaluations, events, runs, skills, versions
 from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
@@ -99,13 +100,22 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
 
 
 def gate_uses(db: Tables, skill: Skill, version: Version, fair: Witnesses) -> int:
-    """Return how many evolved candidates met the gate before `version` did, since the gate was last renewed.
+    """Return how many candidates met the gate before `version` did, since the gate was last renewed.
 
-    Examples that say nothing of the version do not renew it for this comparison: only `fair` ones do.
+    They met it at the end of a run, or when somebody asked how they do. Examples that say nothing of the version do
+    not renew the gate for this comparison: only `fair` ones do.
     """
-    earlier = itertools.takewhile(lambda run: run.run_id != version.run_id, runs.met_gate(db, skill.name))
-    past = [frozenset(json.loads(run.config)["plan"]["gate_ids"]) for run in earlier]
-    return uses_since_renewal(past, frozenset(fair.ids))
+    ended = runs.met_gate(db, skill.name)
+    own_runs = {run.run_id for run in ended}
+    by_run = itertools.takewhile(lambda run: run.run_id != version.run_id, ended)
+    past = [(run.created_at, frozenset(json.loads(run.config)["plan"]["gate_ids"])) for run in by_run]
+    asked = itertools.takewhile(lambda other: other.version != version.n, evaluations.met_gate(db, skill.name))
+    for other in asked:
+        known = versions.get(db, skill.name, other.version)
+        # What was in production was measured for what was compared with it.
+        if known.run_id not in own_runs and not events.was_production(db, skill.name, other.version):
+            past.append((other.created_at, frozenset(other.example_ids)))
+    return uses_since_renewal([ids for _, ids in sorted(past, key=itemgetter(0))], frozenset(fair.ids))
 
 
 def cost_of(evaluation: Evaluation, rates: Rates) -> Cost:

@@ -16,6 +16,8 @@ from promptbreeder.results import Evidence, VersionFitness
 from promptbreeder.service import Service
 from promptbreeder.skill import Example, Split
 
+from .conftest import GOOD
+
 pytestmark = pytest.mark.anyio
 Definition = Callable[..., SkillDefinition]
 
@@ -182,6 +184,24 @@ async def test_each_evolved_candidate_uses_the_gate_and_ten_wear_it_out(
         await service.add_examples("tickets", fresh, actor)
         _, renewed = await known_of(service, better)
         assert (renewed.gate_uses, renewed.verdict) == (0, "ready")
+
+
+async def test_texts_that_somebody_wrote_use_the_gate_in_the_order_in_which_they_are_judged(
+    service: Service, actor: Actor, ticket_skill: Definition
+) -> None:
+    """Whoever tries one text after the other searches the gate as a run would; what was judged keeps its verdict.
+
+    Catches a count of evolved candidates alone: of a hundred useless texts some are ready by luck.
+    """
+    texts = [f"Text {number}." for number in range(10)]
+    written = [(await service.define_skill(ticket_skill(prompt=text, examples=[]), actor)).version for text in texts]
+    better = (await service.define_skill(ticket_skill(prompt=GOOD, examples=[]), actor)).version
+    for uses, version in enumerate(reversed(written)):
+        assert (await known_of(service, version))[1].gate_uses == uses
+    known, evidence = await known_of(service, better)
+    assert (evidence.gate_uses, evidence.verdict) == (10, "gate worn")
+    assert "10 candidates were judged by these gate examples" in known.verdict
+    assert (await known_of(service, written[-1]))[1].gate_uses == 0
 
 
 @pytest.mark.parametrize(
