@@ -217,6 +217,19 @@ async def _prompts_of(bench: Workbench, skill: Skill, texts: tuple[str, ...]) ->
     return tuple(Prompt(instruction=text, decoding=decoding) for text in texts)
 
 
+def _search_examples(db: Tables, name: str) -> tuple[examples.StoredExample, ...]:
+    """Return the examples that a search measures on; raises InvalidInput where they are too few."""
+    found = examples.of_split(db, name, Split.SEARCH)
+    if len(found) < MIN_SEARCH_EXAMPLES:
+        missing = MIN_SEARCH_EXAMPLES - len(found)
+        raise InvalidInput(
+            f"'{name}' has {len(found)} search examples and evolving needs {MIN_SEARCH_EXAMPLES}: add about "
+            f"{-(-missing * 10 // 3)} more examples with define_skill or `promptbreeder-mcp import` (three in ten "
+            "become search examples)"
+        )
+    return found
+
+
 async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[Prompt, ...]]:
     """Return the plan, and those candidates that the first population has no room for."""
     strategy = bench.choose(
@@ -226,16 +239,10 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
         population=request.population,
         seed_with=request.seed_with,
     )
-    skill = await bench.store.read(lambda db: skills.get(db, request.skill))
+    skill = defined = await bench.store.read(lambda db: skills.get(db, request.skill))
     metric_of(skill)
-    search = await bench.store.read(lambda db: examples.of_split(db, skill.name, Split.SEARCH))
-    if len(search) < MIN_SEARCH_EXAMPLES:
-        missing = MIN_SEARCH_EXAMPLES - len(search)
-        raise InvalidInput(
-            f"'{skill.name}' has {len(search)} search examples and evolving needs {MIN_SEARCH_EXAMPLES}: add about "
-            f"{-(-missing * 10 // 3)} more examples with define_skill or `promptbreeder-mcp import` (three in ten "
-            "become search examples)"
-        )
+    # Asked before the model is loaded, which takes a while, and again when the plan is frozen.
+    await bench.store.read(lambda db: _search_examples(db, skill.name))
     model = await bench.model(skill.model)
     if not model.limits.choose:
         # Labels then serve as the words that a free answer is searched for.
@@ -247,7 +254,9 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
     guests = await _prompts_of(bench, skill, request.candidates)
 
     def freeze(db: Tables) -> tuple[Plan, tuple[Prompt, ...]]:
-        production = versions.production(db, skill.name)
+        if skills.get(db, skill.name) != defined:
+            raise Conflict(f"'{skill.name}' was redefined while its model was loading; call evolve_prompt again")
+        production, search = versions.production(db, skill.name), _search_examples(db, skill.name)
         gate = witnesses(db, skill.name, production.n)
         wins, losses = duels.record(db, skill.name, production.n)
         seeds = tuple(dict.fromkeys((production.prompt, *guests)))

@@ -1,16 +1,19 @@
 """Examples that are corrected, retired or deleted while a run has frozen them."""
 
+import json
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from promptbreeder.errors import Conflict, ModelCrashed
 from promptbreeder.models.scripted import ScriptedModel
-from promptbreeder.requests import Actor
+from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
 
 pytestmark = pytest.mark.anyio
@@ -140,3 +143,63 @@ async def test_nothing_is_deleted_under_a_run_that_is_being_driven(
             await service.delete_example("tickets", 1, actor)
         assert (await service.examples("tickets", limit=1)).examples[0].id == 1
         model.release.set()
+
+
+class _SlowToLoad(ScriptedModel):
+    """A model that loads until it is told to be ready."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.opening, self.ready = anyio.Event(), anyio.Event()
+
+    async def open(self) -> None:
+        """Wait."""
+        self.opening.set()
+        await self.ready.wait()
+
+
+@pytest.mark.parametrize("how", ["correct", "delete"])
+async def test_what_changes_while_the_model_loads_is_in_the_plan(
+    how: str,
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    actor: Actor,
+) -> None:
+    """A run begins with the examples of the moment in which it is created."""
+    slow, became = _SlowToLoad(), None
+    async with open_service(database) as other, open_service(database, slow) as service:
+        line = (await other.examples("tickets", split="search")).examples[0]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(partial(evolve, service, wait=0))
+            await slow.opening.wait()
+            if how == "correct":
+                wrong = LABELS[LABELS.index(line.expected or "") - 1]
+                became = (await other.correct_example("tickets", line.id, wrong, actor)).became
+            else:
+                await other.delete_example("tickets", line.id, actor)
+            slow.ready.set()
+    with closing(sqlite3.connect(database)) as db:
+        ((config,),) = db.execute("SELECT config FROM runs")
+    planned = json.loads(config)["plan"]["search_ids"]
+    assert line.id not in planned
+    assert became is None or became in planned
+
+
+async def test_a_skill_redefined_while_the_model_loads_is_not_evolved_by_halves(
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    ticket_skill: Callable[..., SkillDefinition],
+    actor: Actor,
+) -> None:
+    """Labels of one moment and examples of another would be judged wrong; whoever asked can ask again."""
+    slow = _SlowToLoad()
+    async with open_service(database) as other, open_service(database, slow) as service:
+        with pytest.RaisesGroup(pytest.RaisesExc(Conflict, match="redefined while its model was loading")):
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(partial(evolve, service, wait=0))
+                await slow.opening.wait()
+                await other.define_skill(ticket_skill(examples=[], description="Another task."), actor)
+                slow.ready.set()
+        assert await service.runs("tickets") == ()
