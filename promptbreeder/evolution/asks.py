@@ -188,3 +188,7 @@ class Task(_Frozen):
     """Of a list of demonstrations that is drawn anew: what the run can afford to read again and again."""
     priors: Mapping[str, Record] = Field(default_factory=dict)
     """How operators have done elsewhere, by name; empty where nothing is known."""
+
+    def has_room_for(self, text: str, *sources: str) -> bool:
+        """Tell whether an instruction is short enough: as a search may write them, or no longer than a source of it."""
+        return len(text) <= max([self.max_instruction_characters, *map(len, sources)])

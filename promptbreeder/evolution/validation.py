@@ -126,7 +126,13 @@ def _names_some_labels(text: str, task: Task, demands: Demands) -> bool:
 
 
 def _labels_in(text: str, task: Task) -> tuple[str, ...]:
-    return tuple(label for label in task.labels if re.search(rf"\b{re.escape(label)}\b", text, re.IGNORECASE))
+    found = set()
+    # Longest first, so that "bug fix" is not read as "bug" too; a label may end in a mark, as "C++" does.
+    for label in sorted(task.labels, key=len, reverse=True):
+        text, times = re.subn(rf"(?<!\w){re.escape(label)}(?!\w)", " ", text, flags=re.IGNORECASE)
+        if times:
+            found.add(label)
+    return tuple(label for label in task.labels if label in found)
 
 
 def _drifts(words: tuple[str, ...], task: Task, demands: Demands) -> bool:

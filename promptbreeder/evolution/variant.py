@@ -28,11 +28,11 @@ def admissible(variants: Iterable[Variant], known: Sequence[Prompt], task: Task)
     A text that was written anew is as good as known where a prompt that is the same otherwise nearly says it.
     """
     seen = list(known)
-    longest = max(task.max_instruction_characters, *(len(prompt.instruction) for prompt in known), 0)
+    texts = [prompt.instruction for prompt in known]
     kept: list[Variant] = []
     for variant in variants:
         prompt = variant.prompt
-        within = prompt.decoding in task.decodings and len(prompt.instruction) <= longest
+        within = prompt.decoding in task.decodings and task.has_room_for(prompt.instruction, *texts)
         if not within or any(prompt == other for other in seen) or (variant.says_new and _is_said(prompt, seen)):
             continue
         kept.append(variant)

@@ -1,18 +1,21 @@
 """Edits of phrases (GrIPS): each changes what it says and nothing else."""
 
 from collections import Counter
+from collections.abc import Callable
 from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from promptbreeder.evolution.asks import Task
+from promptbreeder.evolution.asks import Task, Unit
 from promptbreeder.evolution.operators.neighbours import FAMILIES
 from promptbreeder.evolution.operators.phrase_edits import (
     add_phrase,
     delete_phrase,
     duplicate_phrase,
+    edit_phrases,
     listed_labels,
     say_twice,
     swap_phrases,
@@ -122,3 +125,26 @@ def test_no_edit_makes_a_prompt_that_is_too_long_to_exist(family: str, task: Tas
     for seed in range(5):
         made = FAMILIES[family](longest, task, Random(seed), 8)
         assert all(len(variant.prompt.instruction) <= MAX_PROMPT_CHARACTERS for variant in made)
+
+
+def test_a_long_instruction_is_edited_too(task: Task, context: Callable[..., Any]) -> None:
+    """One longer than a search may write can become shorter, or say the same in another order."""
+    long = " ".join(f"Sentence {number} says something of its own about tickets." for number in range(25))
+    assert len(long) > task.max_instruction_characters
+    unit = Unit(prompt=Prompt(instruction=long), mutation_prompt="m")
+    edited = [edit_phrases(unit, (unit,), context(seed)).prompt.instruction for seed in range(40)]
+    assert any(text != long for text in edited)
+    assert all(len(text) <= len(long) for text in edited)
+
+
+def test_a_template_keeps_its_fields_and_ends_where_the_answer_begins(task: Task, context: Callable[..., Any]) -> None:
+    """What is added stands at its head; the names of its fields stay before the fields, or go."""
+    unit = Unit(prompt=Prompt(instruction="Text: {{input}}\nLabel:"), mutation_prompt="m")
+    edited = {edit_phrases(unit, (unit,), context(seed)).prompt.instruction for seed in range(100)}
+    listed = "Answer with one of: billing, delivery, technical.\nText: {{input}}\nLabel:"
+    assert listed in edited
+    for text in edited:
+        assert text.endswith(("Text: {{input}}\nLabel:", "{{input}}\nLabel:", "Text: {{input}}"))
+    assert with_labels_last(listed, task, ("technical", "billing", "delivery")) == (
+        "Answer with one of: technical, billing, delivery.\nText: {{input}}\nLabel:"
+    )

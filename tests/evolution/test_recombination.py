@@ -74,6 +74,23 @@ def test_a_full_context_exchanges_one_and_is_drawn_anew_one_time_in_ten(
     assert 8 <= kept[0] <= 35
 
 
+def test_no_working_out_is_copied_from_the_list_that_it_enters(
+    population: tuple[Unit, ...], task: Task, outside: Callable[..., Any], context: Callable[..., Any]
+) -> None:
+    """Whatever is attempted, the prompt that attempts it does not show it, also where the list is drawn anew."""
+    shown = tuple(Demonstration(input=example.input, output="billing") for example in task.train[:4])
+    unit = population[0].model_copy(update={"prompt": population[0].prompt.but(demonstrations=shown)})
+    attempts = 0
+    for seed in range(100):
+        world = outside(task)
+        world.drive(shuffle_context(unit, context(seed, context_size=4)))
+        for ask in world.of_kind(Attempt):
+            inputs = [shot.input for shot in ask.prompt.demonstrations]
+            assert not any(task.train[item].input in inputs for item in ask.items)
+            attempts += not inputs
+    assert attempts >= 3
+
+
 def test_without_train_examples_or_right_answers_the_context_stays(
     population: tuple[Unit, ...], task: Task, outside: Callable[..., Any], context: Callable[..., Any]
 ) -> None:

@@ -5,6 +5,7 @@ import pytest
 from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.cleaning import clean
 from promptbreeder.evolution.validation import Demands, Rejection, objection
+from promptbreeder.prompt import Prompt
 from promptbreeder.skill import Example
 
 PARENT = "Sort the ticket into a queue."
@@ -102,3 +103,27 @@ def test_counter_questions_are_told_from_questions_that_instruct(task: Task) -> 
     """A question can be an instruction, unless it is put to the one who asked."""
     assert _reason("Which office has to deal with this?", task) is None
     assert _reason("Could you please give the ticket?", task) is Rejection.CHAT
+
+
+@pytest.mark.parametrize(
+    ("labels", "text", "reason"),
+    [
+        (("C", "C++", "Java"), "Decide which language the code is written in: C, C++ or Java.", None),
+        (("C", "C++", "Java"), "Decide whether the code is written in C++ or not.", Rejection.SOME_LABELS),
+        (("N/A.", "known"), "Decide whether the code's language is known or N/A. here.", None),
+        (("bug", "bug fix", "feature"), "Decide whether the code is a bug fix or a feature.", Rejection.SOME_LABELS),
+        (("bug", "bug fix", "feature"), "Decide whether the code is a bug, a bug fix or a feature.", None),
+    ],
+)
+def test_labels_are_found_whatever_they_end_in_and_contain(
+    labels: tuple[str, ...], text: str, reason: Rejection | None
+) -> None:
+    """A text that names all labels is no biased one; one that names the longer of two does not name the shorter."""
+    task = Task(
+        description="Name the language of the code, or what the change to the code is.",
+        seeds=(Prompt(instruction="What is this?"),),
+        labels=labels,
+        blocks=1,
+        block_size=16,
+    )
+    assert _reason(text, task) is reason

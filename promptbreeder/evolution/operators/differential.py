@@ -76,4 +76,4 @@ def crossed(current: str, donor: tuple[str, ...], context: Context) -> str:
         for place, (mine, theirs) in enumerate(zip_longest(split(current), donor, fillvalue=""))
     ]
     text = join(distinct(phrases))
-    return text if len(text) <= context.task.max_instruction_characters else current
+    return text if context.task.has_room_for(text, current) else current

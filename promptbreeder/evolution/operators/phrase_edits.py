@@ -71,11 +71,10 @@ def say_twice(text: str) -> str:
 def with_labels_last(instruction: str, task: Task, labels: Sequence[str] = ()) -> str:
     """Return `instruction` with one sentence that lists the labels, at its end: what was read last weighs most.
 
-    `labels` gives another order than the task's; an earlier list, in whichever order, is taken out.
+    In a template, whose end is the item's, it is at the head. `labels` gives another order than the task's; an earlier
+    list, in whichever order, is taken out.
     """
-    text = without_label_list(instruction, task)
-    space = "\n" if "\n" in text else " "
-    return f"{text}{space}{_LISTED}{', '.join(labels or task.labels)}.".strip()
+    return with_sentence(without_label_list(instruction, task), f"{_LISTED}{', '.join(labels or task.labels)}.")
 
 
 def without_label_list(instruction: str, task: Task) -> str:
@@ -121,16 +120,18 @@ def _edited(text: str, slot: Slot, context: Context) -> str:
     row = segments(text)
     places = movable(row)
     moves = ["add"]
+    # In a template the place of a phrase says what it is: a field's name stands before the field.
+    is_template = PLACEHOLDER.search(text) is not None
     if len(places) > 1:
-        moves += ["delete", "swap"]
-    if places:
+        moves += ["delete"] if is_template else ["delete", "swap"]
+    if places and not is_template:
         moves += ["duplicate"]
     if task.labels and slot == "instruction":
         moves += ["labels", "labels"]
     if places and len(places) == len(row):
         moves += ["repeat"]
     edited = _moved(rng.choice(moves), text, context)
-    return edited if edited.strip() and len(edited) <= task.max_instruction_characters else text
+    return edited if edited.strip() and task.has_room_for(edited, text) else text
 
 
 def _moved(move: str, text: str, context: Context) -> str:

@@ -53,13 +53,16 @@ def shuffle_context(unit: Unit, context: Context) -> Step[Unit]:
 def correct_workings(
     unit: Unit, context: Context, wanted: int, shown: tuple[Demonstration, ...]
 ) -> Step[tuple[Demonstration, ...]]:
-    """Return up to `wanted` new workings-out on train examples; a wrong one is never shown to the executor as right."""
+    """Return up to `wanted` new workings-out on train examples; a wrong one is never shown to the executor as right.
+
+    They are attempted under what stays `shown`: a list that is to be replaced would be copied from.
+    """
     inputs = [shot.input for shot in shown]
     free = [index for index, example in enumerate(context.task.train) if example.input not in inputs]
     items = tuple(context.rng.sample(free, min(2 * wanted, len(free))))
     if not items:
         return ()
-    trials = yield from attempt(unit.prompt, items)
+    trials = yield from attempt(unit.prompt.but(demonstrations=shown), items)
     workings = [
         Demonstration(input=context.task.train[trial.item].input, output=trial.working.strip())
         for trial in trials

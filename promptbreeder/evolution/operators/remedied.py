@@ -18,6 +18,5 @@ def remedied(unit: Unit, population: Population, context: Context) -> Step[Unit]
     case = Case(unit.prompt, task, diagnose(task, (yield from attempt(unit.prompt, items))))
     changed = [remedy.change(case, context.rng) for remedy in REMEDIES.values() if remedy.when(case)]
     new = [prompt for prompt in changed if prompt is not None and prompt not in taken]
-    longest = max(task.max_instruction_characters, len(unit.prompt.instruction))
-    fitting = [prompt for prompt in new if len(prompt.instruction) <= longest]
+    fitting = [prompt for prompt in new if task.has_room_for(prompt.instruction, unit.prompt.instruction)]
     return child_of(unit, "remedy", context.rng.choice(fitting)) if fitting else unit

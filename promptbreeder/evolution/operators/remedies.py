@@ -54,7 +54,7 @@ def add_structure(case: Case, rng: Random) -> Prompt | None:
     """Spell the steps out, with all labels and the words that tell of them, or with the answer's length and form."""
     del rng
     texts = (_structured(case, words) for words in _TELLING_WORDS)
-    text = next((text for text in texts if len(text) <= case.task.max_instruction_characters), None)
+    text = next((text for text in texts if case.task.has_room_for(text, case.prompt.instruction)), None)
     return None if text is None else case.prompt.but(instruction=text)
 
 
