@@ -28,6 +28,8 @@ Wait: TypeAlias = Annotated[float, Field(ge=0, le=600, description="Return at th
 MAX_RESULT_BYTES = 7_900
 """Just below 2,000 tokens at four bytes each: as text, and as data."""
 MAX_ERROR_CHARACTERS = 2_000
+_SIGN_OF_LIFE = 0.01
+"""Tokens by which progress is told to be further where it is not."""
 _LENGTHS = (6_000, 4_000, 3_000, 2_000, 1_400, 1_000, 700, 450, 300, 200, 120, 80)
 
 
@@ -89,9 +91,13 @@ def _cut(value: object, length: int) -> object:
 
 def told(ctx: Ctx) -> OnProgress:
     """Return a callback that reports a run's progress to the caller, if it asked for progress."""
+    shown = 0.0
 
     async def tell(report: RunReport) -> None:
-        await ctx.report_progress(report.tokens, report.budget_tokens, f"generation {report.generation}")
+        # Also told where nothing was spent, so that the client goes on waiting; yet the protocol asks for an increase.
+        nonlocal shown
+        shown = max(float(report.tokens), shown + _SIGN_OF_LIFE)
+        await ctx.report_progress(shown, max(report.budget_tokens, shown), f"generation {report.generation}")
 
     return tell
 
