@@ -47,6 +47,12 @@ class Database:
         self._one_writer = anyio.CapacityLimiter(1)
         self._one_reader = anyio.CapacityLimiter(1)
 
+    @property
+    def exists(self) -> bool:
+        """Whether there is a file yet: to look does not make one. Raises StoreUnavailable if that cannot be seen."""
+        with translated(self.path):
+            return self.path.exists()
+
     async def write(self, work: "Callable[[Tables], T]") -> T:
         """Run `work` in one transaction that is committed when it returns and rolled back when it raises.
 

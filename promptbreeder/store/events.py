@@ -187,10 +187,15 @@ def history(db: Tables, skill: str | None, *, before_id: int | None, limit: int)
     return tuple(_event(row) for row in rows)
 
 
-def newest_id(db: Tables) -> int:
-    """Return the id of the newest event, 0 where there is none."""
-    (row,) = db.query("SELECT coalesce(max(id), 0) AS id FROM events")
-    return int(row["id"])
+def end(db: Tables) -> tuple[int, str]:
+    """Return id and hash of the newest event, 0 and nothing where there is none."""
+    rows = db.query("SELECT id, hash FROM events ORDER BY id DESC LIMIT 1")
+    return next(((int(row["id"]), str(row["hash"])) for row in rows), (0, ""))
+
+
+def hash_of(db: Tables, event_id: int) -> str:
+    """Return the hash of an event, nothing where there is no such event."""
+    return next((str(row["hash"]) for row in db.query("SELECT hash FROM events WHERE id = ?", [event_id])), "")
 
 
 def after(db: Tables, event_id: int) -> tuple[Event, ...]:

@@ -7,6 +7,9 @@ from promptbreeder.store.database import BUSY_SECONDS
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.workbench import Change, Mark, Workbench
 
+_NOTHING_YET = Mark(commits=-1, event=0, hash="", moment=0.0)
+_RUNS = 100
+"""So many of the newest runs are told of where all may have changed."""
 _PRODUCTION = ("promote", "rollback")
 _SKILLS = ("create", "extend", "correct", "retire", "delete")
 
@@ -14,28 +17,34 @@ _SKILLS = ("create", "extend", "correct", "retire", "delete")
 async def changes_of_others(bench: Workbench, since: Mark | None) -> tuple[Mark, tuple[Change, ...]]:
     """Return what was changed after `since`, and how far that is; nothing for the first call.
 
+    Where there is no database yet, none is made: whatever will be in it is news.
+
     What this process changed in the meantime may be among it, and nothing that others changed is missing.
 
     Raises:
         StoreError: if the database cannot be read.
     """
+    if not bench.store.exists:
+        return since or _NOTHING_YET, ()
     # Before the log: what is committed in between is told now, and once more the next time.
     commits = await bench.store.foreign_commits()
     if since is not None and commits == since.commits:
         return since, ()
 
     def read(db: Tables) -> tuple[Mark, tuple[Change, ...]]:
-        mark = Mark(commits, events.newest_id(db), runs.last_written(db))
-        return mark, () if since is None else tuple(dict.fromkeys(_changes(db, since, mark)))
+        mark = Mark(commits, *events.end(db), runs.last_written(db))
+        return mark, () if since is None else tuple(dict.fromkeys(_changes(db, since)))
 
     return await bench.store.read(read)
 
 
-def _changes(db: Tables, since: Mark, mark: Mark) -> Iterator[Change]:
+def _changes(db: Tables, since: Mark) -> Iterator[Change]:
     happened = events.after(db, since.event)
-    if mark.event < since.event or any(event.kind == "restore" for event in happened):
+    # By its hash, too: after a restore the history may be as long as before.
+    if events.hash_of(db, since.event) != since.hash or any(event.kind == "restore" for event in happened):
         # A backup took the place of what was there.
         yield from (Change("skills", skill.name) for skill in skills.all_skills(db))
+        yield from (Change("run", run.skill, run.run_id) for run in runs.recent(db, None, limit=_RUNS))
     for event in happened:
         if event.skill is not None:
             yield Change(_kind(event), event.skill)

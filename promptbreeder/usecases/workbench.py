@@ -45,6 +45,8 @@ class Mark:
     """`Database.foreign_commits`."""
     event: int
     """Id of the newest event."""
+    hash: str
+    """Of that event: where another has its id, another history took the place of the one that was followed."""
     moment: float
     """When the run that was written last was written; Unix seconds."""
 

@@ -47,7 +47,7 @@ class PromptServer(MCPServer[Service]):
     ) -> None:
         """Serve `service`, entered for as long as the server runs; `on_leaving` is called before it is left.
 
-        What other processes do is looked for every `follow_every` seconds.
+        How far other processes are is looked up at once, and what they did since then every `follow_every` seconds.
         """
         self._service = service
         self._follow_every = follow_every
@@ -134,7 +134,8 @@ class PromptServer(MCPServer[Service]):
             group.start_soon(self._announce, receive)
             group.start_soon(self._watch.run)
             every = self._follow_every
-            group.start_soon(Watch(Follower(service, note), first=every, every=every, purpose="follow the others").run)
+            # At once, beside the handshake: what is done from now on may be otherwise than a client reads it.
+            group.start_soon(Watch(Follower(service, note), first=0, every=every, purpose="follow the others").run)
             try:
                 yield service
             finally:

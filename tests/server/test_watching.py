@@ -10,7 +10,7 @@ from mcp import Client
 
 from promptbreeder.errors import StoreUnavailable
 from promptbreeder.requests import SkillDefinition
-from promptbreeder.service import Change, Service
+from promptbreeder.service import Change, Mark, Service
 from promptbreeder_server.server import PromptServer
 from promptbreeder_server.watching import Watch
 
@@ -82,6 +82,27 @@ async def test_a_check_that_fails_is_logged_and_the_next_one_comes(
         await checks.reach(2)
         group.cancel_scope.cancel()
     assert "could not look for drift" in caplog.text
+
+
+@pytest.mark.parametrize("begun", [True, False])
+async def test_how_far_other_processes_are_is_looked_up_when_the_server_starts(
+    database: Path, open_service: Callable[..., Service], monkeypatch: pytest.MonkeyPatch, *, begun: bool
+) -> None:
+    """What they do before the next look is told then; where there is no database, the start makes none."""
+    path = database if begun else database.with_name("none.db")
+    service, looked = open_service(path), anyio.Event()
+    look = service.changes_of_others
+
+    async def noted(since: Mark | None) -> tuple[Mark, tuple[Change, ...]]:
+        found = await look(since)
+        looked.set()
+        return found
+
+    monkeypatch.setattr(service, "changes_of_others", noted)
+    async with Client(PromptServer(service, follow_every=NEVER)):
+        with anyio.fail_after(30):
+            await looked.wait()
+    assert path.exists() == begun
 
 
 @pytest.mark.usefixtures("quick_store")

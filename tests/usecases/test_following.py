@@ -94,3 +94,48 @@ async def test_a_restored_backup_changes_every_skill(
     async with open_service(database) as third:
         await third.restore(str(copy), actor)
     assert (await service.changes_of_others(mark))[1] == (Change("skills", "tickets"),)
+
+
+async def test_a_restored_backup_is_seen_though_the_history_is_as_long_as_before(
+    service: Service, other: Service, actor: Actor, open_service: Callable[..., Service], database: Path
+) -> None:
+    """One action since the backup, and its place in the history is taken by the restoring."""
+    await _define(service, actor)
+    copy = await other.backup()
+    await service.promote("tickets", 2, "better", actor, force=True)
+    mark, _ = await service.changes_of_others(None)
+    async with open_service(database) as third:
+        await third.restore(str(copy), actor)
+    assert (await service.changes_of_others(mark))[1] == (Change("skills", "tickets"),)
+    assert (await service.skills())[0].production == 1
+
+
+async def test_a_restored_backup_changes_runs_however_old(
+    service: Service, other: Service, actor: Actor, open_service: Callable[..., Service], database: Path
+) -> None:
+    """A run of the backup may have gone on since, so it is told of like the skills."""
+    async with open_service(database, hours=-2) as earlier:
+        await _evolve(earlier, actor)
+    (old,) = await other.runs("tickets")
+    copy = await other.backup()
+    await _evolve(other, actor)
+    mark, _ = await service.changes_of_others(None)
+    await other.restore(str(copy), actor)
+    assert set((await service.changes_of_others(mark))[1]) == {
+        Change("skills", "tickets"),
+        Change("run", "tickets", old.run_id),
+    }
+
+
+async def test_looking_at_a_database_that_is_not_there_makes_none(
+    tmp_path: Path, open_service: Callable[..., Service], actor: Actor
+) -> None:
+    """A server that nobody uses leaves nothing behind; what another process begins with is told all the same."""
+    path = tmp_path / "home" / "new.db"
+    async with open_service(path) as looking, open_service(path) as other:
+        mark, told = await looking.changes_of_others(None)
+        assert told == ()
+        assert await looking.changes_of_others(mark) == (mark, ())
+        assert not path.parent.exists()
+        await _define(other, actor)
+        assert (await looking.changes_of_others(mark))[1] == (Change("skills", "tickets"),)
