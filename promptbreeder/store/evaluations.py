@@ -107,6 +107,18 @@ def before(
     return next((_evaluation(row) for row in rows if row["fingerprint"].endswith(judged)), None)
 
 
+def last_measured(db: Tables) -> float:
+    """Return when the newest evaluation was made, in Unix seconds; 0 where there is none."""
+    (row,) = db.query("SELECT coalesce(max(created_at), 0.0) AS moment FROM evaluations")
+    return float(row["moment"])
+
+
+def measured_after(db: Tables, moment: float) -> tuple[str, ...]:
+    """Return the skills of which a version was measured after a moment."""
+    rows = db.query("SELECT DISTINCT skill FROM evaluations WHERE created_at > ? ORDER BY skill", [moment])
+    return tuple(row["skill"] for row in rows)
+
+
 def models(db: Tables, skill: str, version: int) -> tuple[str, ...]:
     """Return on what a version was measured: fingerprints with the rules that judged."""
     rows = db.query("SELECT DISTINCT fingerprint FROM evaluations WHERE skill = ? AND version = ?", [skill, version])

@@ -149,9 +149,12 @@ class StoreDesk:
 
     async def _stop(self, run_id: str, fence: int, status: RunStatus, reason: str) -> None:
         now = self._bench.clock()
-        await self._bench.store.write(
-            lambda db: runs.stop(db, run_id, fence, status=status, result=None, error=reason, now=now)
-        )
+
+        def write(db: Tables) -> str:
+            runs.stop(db, run_id, fence, status=status, result=None, error=reason, now=now)
+            return runs.get(db, run_id).skill
+
+        self._bench.changed("run", await self._bench.store.write(write), run_id)
 
     async def _answering(self, plan: Plan, material: Material, ledger: Ledger, meter: Meter) -> Answering:
         bench = self._bench

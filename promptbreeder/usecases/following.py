@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from promptbreeder.store import events, runs, skills
+from promptbreeder.store import evaluations, events, runs, skills
 from promptbreeder.store.database import BUSY_SECONDS
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.workbench import Change, Mark, Workbench
@@ -32,7 +32,8 @@ async def changes_of_others(bench: Workbench, since: Mark | None) -> tuple[Mark,
         return since, ()
 
     def read(db: Tables) -> tuple[Mark, tuple[Change, ...]]:
-        mark = Mark(commits, *events.end(db), runs.last_written(db))
+        moment = max(runs.last_written(db), evaluations.last_measured(db))
+        mark = Mark(commits, *events.end(db), moment)
         return mark, () if since is None else tuple(dict.fromkeys(_changes(db, since)))
 
     return await bench.store.read(read)
@@ -49,8 +50,9 @@ def _changes(db: Tables, since: Mark) -> Iterator[Change]:
         if event.skill is not None:
             yield Change(_kind(event), event.skill)
     # A write has its time from before it waited for others.
-    written = runs.written_after(db, since.moment - BUSY_SECONDS)
-    yield from (Change("run", run.skill, run.run_id) for run in written)
+    before = since.moment - BUSY_SECONDS
+    yield from (Change("run", run.skill, run.run_id) for run in runs.written_after(db, before))
+    yield from (Change("measured", skill) for skill in evaluations.measured_after(db, before))
 
 
 def _kind(event: events.Event) -> str:

@@ -83,6 +83,7 @@ async def gate_evaluation(
         created_at=bench.clock(),
     )
     await bench.store.write(lambda db: evaluations.put(db, evaluation))
+    bench.changed("measured", skill.name)
     return evaluation.on(shared.ids)
 
 

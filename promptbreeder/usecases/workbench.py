@@ -32,7 +32,7 @@ class Change:
     """Something that others may have read before; told after the commit."""
 
     kind: str
-    """skills, production, version, run, or history alone."""
+    """skills, production, version, run, history alone, or measured: the gate accuracy of a version alone."""
     skill: str | None = None
     run_id: str | None = None
 
@@ -48,7 +48,7 @@ class Mark:
     hash: str
     """Of that event: where another has its id, another history took the place of the one that was followed."""
     moment: float
-    """When the run that was written last was written; Unix seconds."""
+    """When a run was written or a version measured last; Unix seconds."""
 
 
 def _of_the_product(name: str, profile: str | None, **numbers: Any) -> "Chosen":  # noqa: ANN401 - see `choose` there

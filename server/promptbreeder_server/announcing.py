@@ -106,4 +106,5 @@ def resources_of(change: Change) -> tuple[str, ...]:
         "production": ("skills://index", production, versions, history),
         "run": (f"run://{change.run_id}", "skills://index", history),
         "history": (history,),
+        "measured": ("skills://index",),
     }[change.kind]

@@ -11,6 +11,8 @@ import pytest
 from mcp import Client, MCPDeprecationWarning, MCPError
 from mcp.client.subscriptions import PromptsListChanged, ResourcesListChanged, ResourceUpdated, Subscription
 
+from promptbreeder.errors import ModelCrashed, RunError
+from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Change, Service
 from promptbreeder_server.announcing import MAX_SUBSCRIPTIONS, resources_of
@@ -22,6 +24,18 @@ NEW = ("auto",)
 OLD = ("legacy",)
 LISTS = ("notifications/resources/list_changed", "notifications/prompts/list_changed")
 SECOND = {"name": "tickets", "description": "d", "prompt": "Answer with the queue."}
+
+
+class Broken(ScriptedModel):
+    """Fails each time that it is asked, in other ways."""
+
+    def __init__(self, *failures: Exception) -> None:
+        super().__init__()
+        self._failures = list(failures)
+
+    def _begin(self, requests: object) -> None:
+        del requests
+        raise self._failures.pop(0)
 
 
 @contextmanager
@@ -75,6 +89,33 @@ async def test_a_listener_hears_of_a_run_until_its_end(client: Client, call: Cal
         await events(heard, updated)
         await events(heard, ResourceUpdated("prompt://tickets/versions"))
         assert (await call(client, "get_run", run_id=run["run_id"]))["status"] == "finished"
+
+
+@pytest.mark.parametrize("mode", NEW)
+@pytest.mark.parametrize(("failure", "status"), [(ModelCrashed("gone"), "paused"), (RunError("lost"), "failed")])
+async def test_a_listener_hears_that_a_run_stopped(  # noqa: PLR0917  fixtures
+    database: Path, open_service: Callable[..., Service], call: Call, mode: str, failure: Exception, status: str
+) -> None:
+    """Paused or failed is news as well as finished, for the run and for the index, where it is no longer going on."""
+    server = PromptServer(open_service(database, Broken(ModelCrashed("gone"), failure)))
+    async with Client(server, mode=mode, cache=None) as client:
+        run = await call(client, "evolve_prompt", skill="tickets")
+        assert run["status"] == "paused"
+        updated = ResourceUpdated(f"run://{run['run_id']}")
+        async with client.listen(resource_subscriptions=[updated.uri, "skills://index"]) as heard:
+            again = await call(client, "evolve_prompt", skill="tickets", run_id=run["run_id"])
+            assert again["status"] == status
+            await events(heard, updated, ResourceUpdated("skills://index"))
+
+
+@pytest.mark.parametrize("mode", NEW)
+async def test_a_listener_of_the_index_hears_that_a_version_was_measured(client: Client, call: Call) -> None:
+    """The index shows the accuracy on the gate split; the lists stay as they are."""
+    async with client.listen(resources_list_changed=True, resource_subscriptions=["skills://index"]) as heard:
+        await call(client, "get_fitness", skill="tickets")
+        with anyio.fail_after(30):
+            assert await anext(heard) == ResourceUpdated("skills://index")
+        assert (await call(client, "get_fitness"))["skills"][0]["gate"] is not None
 
 
 @pytest.mark.parametrize("mode", OLD)
@@ -163,8 +204,9 @@ async def test_a_subscriber_that_left_is_forgotten(service: Service, call: Call)
 
 
 @pytest.mark.parametrize("kind", ["skills", "version", "production", "run", "history"])
-def test_every_kind_of_change_touches_the_history(kind: str) -> None:
+def test_every_change_but_a_measurement_touches_the_history(kind: str) -> None:
     """And every resource that is announced has a form that can be read."""
+    assert resources_of(Change("measured", "s")) == ("skills://index",)
     uris = resources_of(Change(kind, "s", "r-1"))
     assert "history://s" in uris
     assert all(uri.startswith(("skills://", "prompt://s/", "history://s", "run://r-1")) for uri in uris)

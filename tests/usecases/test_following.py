@@ -50,14 +50,20 @@ async def _evolve(service: Service, actor: Actor) -> object:
     return await service.evolve(request, actor, wait_seconds=60)
 
 
+async def _measure(service: Service, actor: Actor) -> object:
+    del actor
+    return await service.fitness("tickets")
+
+
 @pytest.mark.parametrize(
     ("act", "kinds"),
     [
         (_define, {"skills"}),
         (_add, {"skills"}),
         (_retire, {"skills"}),
-        (_promote_and_back, {"skills", "production"}),
-        (_evolve, {"run", "version", "history"}),
+        (_promote_and_back, {"skills", "production", "measured"}),
+        (_evolve, {"run", "version", "history", "measured"}),
+        (_measure, {"measured"}),
         (_vote, {"skills", "history"}),
     ],
 )
