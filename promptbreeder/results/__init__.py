@@ -17,7 +17,7 @@ from promptbreeder.results.drift import (
 from promptbreeder.results.duels import Duel, VoteCounts, VoteOutcome, VoteReport, VoteTest
 from promptbreeder.results.examples import ExampleChange, ExampleLine, ExamplePage
 from promptbreeder.results.fitness import Evidence, Fitness, FitnessParts, PromotionVerdict, VersionFitness
-from promptbreeder.results.measuring import Headroom, HeadroomKind, Row
+from promptbreeder.results.measuring import NO_GATE_EXAMPLE, Headroom, HeadroomKind, Row
 from promptbreeder.results.patterns import PatternLine
 from promptbreeder.results.production import HistoryLine, Moved, PastProduction
 from promptbreeder.results.prompts import PromptView, Turn
@@ -27,6 +27,7 @@ from promptbreeder.results.skills import SkillLine, SkillReport, SplitCounts
 from promptbreeder.results.surroundings import Finding, ModelLine, Restored
 
 __all__ = [
+    "NO_GATE_EXAMPLE",
     "Accuracy",
     "Answered",
     "BestSoFar",

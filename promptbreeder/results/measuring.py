@@ -4,17 +4,27 @@ from typing import Literal
 
 from promptbreeder.results.base import Result
 
+NO_GATE_EXAMPLE = "no gate example counts"
+"""None is in the gate split, or each came from an answer of what is measured or is shown in its prompt."""
+
 
 class Row(Result):
-    """One line of the comparison that the demo prints."""
+    """One line of the comparison that the demo prints; null where no gate example counts."""
 
     name: str
-    accuracy: float
-    low: float
-    high: float
-    n: int
-    tokens: float
+    accuracy: float | None = None
+    low: float | None = None
+    high: float | None = None
+    n: int = 0
+    tokens: float | None = None
     """Mean tokens an item costs with a warm prefix: read anew + generated."""
+
+    @property
+    def cells(self) -> tuple[str, ...]:
+        """The line as text: name, accuracy, interval, examples, tokens."""
+        if self.accuracy is None:
+            return (self.name, f"not measured: {NO_GATE_EXAMPLE}", "", str(self.n), "")
+        return (self.name, f"{self.accuracy:.2f}", f"{self.low:.2f}-{self.high:.2f}", str(self.n), str(self.tokens))
 
 
 HeadroomKind = Literal["solved", "decoding", "room", "none"]

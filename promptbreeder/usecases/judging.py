@@ -19,7 +19,7 @@ from promptbreeder.lifecycle.promotion import (
 )
 from promptbreeder.models.base import Rates
 from promptbreeder.prompt import Decoding
-from promptbreeder.results import Evidence, Fitness, VersionFitness, VoteTest
+from promptbreeder.results import NO_GATE_EXAMPLE, Evidence, Fitness, VersionFitness, VoteTest
 from promptbreeder.skill import Skill
 from promptbreeder.store import duels, evaluations, events, runs, skills, versions
 from promptbreeder.store.evaluations import Evaluation
@@ -160,6 +160,9 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
             f"{'In production' if in_production else 'Not judged'}; only what was measured before is shown: "
             f"{str(error).rstrip('.')}."
         )
+    if in_production and measured and measured["gate"] is None:
+        # Of any other version the verdict says so already.
+        verdict = f"{verdict} Not measured: {NO_GATE_EXAMPLE}."
     known = VersionFitness(
         skill=name,
         version=version.n,
@@ -179,12 +182,18 @@ async def _measured(bench: Workbench, skill: Skill, version: Version, production
     evaluation = await gate_evaluation(bench, skill, version, beside=production)
     free = await gate_evaluation(bench, skill, version, Decoding.FREE, beside=production)
     theirs = await gate_evaluation(bench, skill, production, beside=version)
-    cost = cost_of(evaluation, await (await bench.model(skill.model)).rates())
-    return {
+    known: dict[str, object] = {
         **await bench.store.read(lambda db: _stored(db, version, production)),
         "gate": accuracy_of(evaluation.scores),
         "gate_free": accuracy_of(free.scores),
         "production_gate": accuracy_of(theirs.scores),
+    }
+    if not evaluation.scores:
+        # Nothing has no mean: zeros would read like measurements.
+        return known
+    cost = cost_of(evaluation, await (await bench.model(skill.model)).rates())
+    return {
+        **known,
         "parts": await fitness_parts(bench, skill, evaluation),
         "tokens": cost.tokens,
         "unparsable": cost.unparsable,

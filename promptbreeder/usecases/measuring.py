@@ -109,10 +109,10 @@ async def prior_of(bench: Workbench, skill: Skill, version: Version, prompt: Pro
 
 
 async def fitness_parts(bench: Workbench, skill: Skill, evaluation: Evaluation) -> FitnessParts:
-    """Return the weighted fitness of an evaluation and what it is made of."""
+    """Return the weighted fitness of an evaluation, which must have scores, and what it is made of."""
     rates = await (await bench.model(skill.model)).rates()
     wins, losses = await bench.store.read(lambda db: duels.record(db, skill.name, evaluation.version))
-    n = max(1, len(evaluation.scores))
+    n = len(evaluation.scores)
     seconds = latency_seconds(evaluation.fresh_tokens / n, evaluation.completion_tokens / n, rates)
     accuracy = sum(evaluation.scores) / n
     speed = latency_score(seconds, skill.settings.latency_limit_seconds)
@@ -178,6 +178,8 @@ async def measure(
 
 
 def _row(name: str, evaluation: Evaluation) -> Row:
-    measured = accuracy_of(evaluation.scores) or Accuracy(accuracy=0.0, low=0.0, high=1.0, n=0)
-    tokens = (evaluation.fresh_tokens + evaluation.completion_tokens) / max(1, measured.n)
+    measured = accuracy_of(evaluation.scores)
+    if measured is None:
+        return Row(name=name)
+    tokens = (evaluation.fresh_tokens + evaluation.completion_tokens) / measured.n
     return Row(name=name, **measured.model_dump(), tokens=round(tokens, 1))

@@ -55,6 +55,25 @@ async def test_production_has_no_evidence_against_itself(service: Service) -> No
     assert known.unparsable == 0
 
 
+async def test_nothing_is_told_as_measured_where_no_gate_example_counts(
+    service: Service, actor: Actor, ticket_skill: Definition, tickets: Callable[..., list[dict[str, str]]]
+) -> None:
+    """Neither costs nor fitness, of production and of another version, but why not; in the demo's table as well."""
+    given = [{**example, "split": "search"} for example in tickets(20)]
+    await service.define_skill(ticket_skill(name="gateless", examples=given, variant="Other words."), actor)
+    said = ("In production. Not measured: no gate example counts.", "Insufficient examples: none is in the gate split")
+    for version, verdict in enumerate(said, 1):
+        found = await service.fitness("gateless", version)
+        known = found.version
+        assert known is not None
+        assert (known.gate, known.parts, known.tokens, known.unparsable) == (None, None, None, None)
+        assert known.verdict.startswith(verdict)
+        assert not any(invented in str(found) for invented in ("tokens an answer", "Fitness 0", "latency score"))
+    rows = await service.table("gateless", 2)
+    assert {(row.accuracy, row.low, row.high, row.n, row.tokens) for row in rows} == {(None, None, None, 0, None)}
+    assert rows[0].cells == ("your prompt as it is", "not measured: no gate example counts", "", "0", "")
+
+
 async def test_votes_and_gate_multiply(service: Service, fair: int, actor: Actor, database: Path) -> None:
     """A gate that is a little ahead needs few votes; the verdict says how many, and they make it ready."""
     known, evidence = await known_of(service, fair)

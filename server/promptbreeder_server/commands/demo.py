@@ -87,7 +87,7 @@ async def _report(service: Service, run: RunReport, rows: tuple[Row, ...], *, se
 
 
 def _table(rows: tuple[Row, ...]) -> str:
-    shown = [[row.name, f"{row.accuracy:.2f}", f"{row.low:.2f}-{row.high:.2f}", row.n, row.tokens] for row in rows]
+    shown = [row.cells for row in rows]
     headers = ["on examples that the search never saw", "accuracy", "95 % interval", "n", "tokens/item"]
     return tabulate.tabulate(shown, headers, disable_numparse=True, colalign=("left", *["right"] * 4))
 
