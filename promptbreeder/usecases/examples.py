@@ -8,6 +8,7 @@ import json
 from collections.abc import Callable, Collection
 from typing import Literal
 
+from anyio import to_thread
 from pydantic import ValidationError
 
 from promptbreeder.errors import Conflict, InvalidInput
@@ -62,15 +63,19 @@ async def correct_example(bench: Workbench, name: str, number: int, expected: st
         InvalidInput: if the answer does not fit the skill, or is the one it has.
     """
     now = bench.clock()
+    skill, old = await bench.store.read(lambda db: (skills.get(db, name), examples.get(db, name, number)))
+    try:
+        new = Example(input=old.input, expected=expected)
+    except ValidationError as error:
+        raise InvalidInput(explain(error)) from error
+    # Before the write, which must be short: whether an answer can be judged by may take its time (see `objection_to`).
+    await to_thread.run_sync(check_examples, skill, [new])
 
     def change(db: Tables) -> ExampleChange:
-        skill, old = skills.get(db, name), examples.get(db, name, number)
-        try:
-            new = Example(input=old.input, expected=expected)
-        except ValidationError as error:
-            raise InvalidInput(explain(error)) from error
-        check_examples(skill, [new])
-        (answer,) = skill.as_labels([new.expected])
+        # Again, in no time: another process may have redefined the skill in the meantime.
+        now_defined = skills.get(db, name)
+        check_examples(now_defined, [new])
+        (answer,) = now_defined.as_labels([new.expected])
         became = examples.correct(db, name, number, answer or "", now=now)
         return _told(db, "correct", old, actor, name=name, now=now, became=became)
 

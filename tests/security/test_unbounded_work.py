@@ -1,13 +1,16 @@
 """Somebody asks for work without end."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp import Client
 
+from promptbreeder.errors import InvalidInput
 from promptbreeder.evaluation.matching import search
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import BUDGET_TOKENS, Actor, EvolveRequest, SkillDefinition
@@ -110,3 +113,29 @@ async def test_a_pattern_that_takes_its_time_keeps_no_other_caller_waiting(
     call = await service.run_skill("patterns", "Where is it?")
     await service.record_outcome(call.call_id, actor, expected="delivery")
     assert were_beside_it()
+
+
+async def test_a_pattern_that_takes_its_time_keeps_no_other_process_from_writing(
+    service: Service,
+    actor: Actor,
+    ticket_skill: Callable[..., SkillDefinition],
+    database: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It is tried before the correction that it comes with is written, and refused without holding the lock."""
+    examples = [{"input": f"Ticket {number}", "expected": "delivery"} for number in range(3)]
+    await service.define_skill(ticket_skill(labels=None, name="patterns", metric="regex", examples=examples), actor)
+    number = (await service.examples("patterns")).examples[0].id
+    tried: list[str] = []
+
+    def seen(pattern: str, texts: Sequence[str]) -> list[bool]:
+        with closing(sqlite3.connect(database, timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+        tried.append(pattern)
+        return search(pattern, texts)
+
+    monkeypatch.setattr("promptbreeder.evaluation.metrics.search", seen)
+    with pytest.raises(InvalidInput, match="takes more than a second"):
+        await service.correct_example("patterns", number, r"^(a+)+z$", actor)
+    assert (await service.correct_example("patterns", number, r"deliver\w+", actor)).change == "corrected"
+    assert tried == [r"^(a+)+z$", r"deliver\w+"]
