@@ -14,6 +14,8 @@ class Answered(Result):
     prompt_tokens: int
     completion_tokens: int
     label_logprobs: dict[str, float] | None = None
+    labels_left_out: int = 0
+    """Labels whose scores there was no room for: the least likely."""
     failure: str | None = None
     notice: str | None = None
     """What the user should know about this version, for example that its model has changed."""
@@ -28,5 +30,6 @@ class Answered(Result):
             f"{self.prompt_tokens} tokens read, {self.completion_tokens} written",
         ]
         if scores:
-            lines.append(f"Log-probabilities: {scores}")
+            left_out = f" ({self.labels_left_out} less likely labels left out)" if self.labels_left_out else ""
+            lines.append(f"Log-probabilities: {scores}{left_out}")
         return "\n".join([*lines, self.notice] if self.notice else lines)

@@ -10,11 +10,12 @@ from mcp import Client
 from mcp_types import CallToolResult
 
 from promptbreeder.results import Answered, PromptView, RunReport, Turn
-from promptbreeder_tools.call import fitted
+from promptbreeder_tools.fitting import fitted
 
 pytestmark = pytest.mark.anyio
 Text = Callable[[CallToolResult], str]
 MAX_RESULT_TOKENS = 2_000
+SAID = (("user", "Where is parcel number"), ("assistant", "delivery"))
 PAIR = {
     "description": "d",
     "prompt": "One way.",
@@ -153,6 +154,12 @@ def view(**changes: Any) -> PromptView:  # noqa: ANN401
     return PromptView.model_validate({**fields, **changes})
 
 
+def answered(**changes: Any) -> Answered:  # noqa: ANN401
+    """Return an answer as it is shown."""
+    fields = {"call_id": "c-1", "skill": "s", "version": 1, "decoding": "free"}
+    return Answered.model_validate({**fields, "prompt_tokens": 1, "completion_tokens": 1, **changes})
+
+
 def test_what_fits_is_left_alone() -> None:
     """To the character."""
     assert fitted(view()) == view()
@@ -168,12 +175,77 @@ def test_the_exact_text_of_a_prompt_is_cut_last() -> None:
     assert len(shown.diff) < 9_000
 
 
+async def test_labels_are_named_whole_and_the_least_likely_are_left_out(
+    client: Client, call: Callable[..., Any]
+) -> None:
+    """A label that is cut names nothing, and two that are cut may be one; the answer and its score stay."""
+    labels = [f"The department that answers questions about orders, {'very ' * 25}number {n}" for n in range(64)]
+    given = {"description": "d", "prompt": "Choose.", "settings": {"allowed_decoding": ["constrained"]}}
+    await call(client, "define_skill", name="departments", examples=[], labels=labels, **given)
+    result = await client.call_tool("run_skill", {"skill": "departments", "input": "Where is it?"})
+    answered, (text_size, data_size) = result.structured_content, sizes(result)
+    assert answered is not None
+    assert answered["answer"] in labels
+    scores = answered["label_logprobs"]
+    assert set(scores) < set(labels)
+    assert len(scores) + answered["labels_left_out"] == 64
+    # The scripted model likes the labels in their order.
+    assert list(scores) == labels[: len(scores)]
+    assert len(scores) > 30
+    assert max(text_size, data_size) < MAX_RESULT_TOKENS
+
+
+def test_the_score_of_the_answer_is_shown_however_unlikely_it_is() -> None:
+    """Calibrated, the answer may be a label that the model does not like."""
+    scores = {f"{n} " + "x" * 190: -float(n) for n in range(64)}
+    answer = min(scores, key=lambda label: scores[label])
+    shown = fitted(answered(answer=answer, label_logprobs=scores))
+    assert shown.answer == answer
+    assert list(shown.label_logprobs or ()) == [*list(scores)[: 63 - shown.labels_left_out], answer]
+    assert f"({shown.labels_left_out} less likely labels left out)" in str(shown)
+
+
+def test_an_answer_is_left_as_it_is_where_something_else_can_be_cut() -> None:
+    """Whoever asked wants it whole."""
+    answer = "a" * 7_000
+    shown = fitted(answered(answer=answer, notice="n" * 3_000))
+    assert shown.answer == answer
+    assert (shown.notice or "").endswith("characters more, see the resources]")
+
+
+def test_of_many_short_turns_the_middle_is_left_out() -> None:
+    """The instruction, the first and the last demonstrations and the input stay whole, and it is said what is gone."""
+    shots = [Turn(role=role, content=f"{said} {n}") for n in range(100) for role, said in SAID]
+    turns = (Turn(role="system", content="Sort."), *shots, Turn(role="user", content="{{input}}"))
+    shown = fitted(view(messages=turns, labels=tuple(f"label {n} {'long ' * 38}" for n in range(64))))
+    data = json.dumps(shown.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+    assert max(len(data.encode()), len(str(shown).encode())) < 4 * MAX_RESULT_TOKENS
+    assert (shown.messages[0], shown.messages[-1]) == (turns[0], turns[-1])
+    (place,) = (n for n, turn in enumerate(shown.messages) if turn.role == "note")
+    kept = (*shown.messages[:place], *shown.messages[place + 1 :])
+    assert set(kept) < set(turns)
+    assert shown.messages[place].content == f"[... {len(turns) - len(kept)} turns left out, see the resources]"
+    assert shown.messages[place - 1].role == "assistant"
+    assert shown.messages[place + 1].role == "user"
+    assert len(shown.labels) < 64
+    assert any("left out, see the resources" in label for label in shown.labels)
+
+
+def test_a_prompt_with_everything_at_its_limit_still_fits() -> None:
+    """Of characters that take four bytes, each."""
+    long = "\N{GRINNING FACE}" * 8_000
+    turns = [Turn(role=role, content=long) for _ in range(20) for role, _ in SAID]
+    labels, flags = (f"{n} {long[:197]}" for n in range(64)), (long[:100] for _ in range(10))
+    shown = fitted(
+        view(text=long, messages=turns, labels=tuple(labels), flags=tuple(flags), parents=(1,), diff=long, notice=long)
+    )
+    data = json.dumps(shown.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
+    assert max(len(data.encode()), len(str(shown).encode())) < 4 * MAX_RESULT_TOKENS
+
+
 def test_text_of_several_bytes_a_character_is_counted_in_bytes() -> None:
     """Tokens are nearer to bytes than to characters."""
-    answered = Answered(
-        call_id="c-1", skill="s", version=1, answer="語" * 4_000, decoding="free", prompt_tokens=1, completion_tokens=1
-    )
-    assert len(str(fitted(answered)).encode()) < 4 * MAX_RESULT_TOKENS
+    assert len(str(fitted(answered(answer="語" * 4_000))).encode()) < 4 * MAX_RESULT_TOKENS
 
 
 def test_a_run_with_a_long_prompt_and_a_long_verdict_still_fits() -> None:

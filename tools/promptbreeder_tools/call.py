@@ -2,10 +2,9 @@
 
 import functools
 import inspect
-import json
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal, ParamSpec, TypeAlias, TypeVar
+from typing import Annotated, Literal, ParamSpec, TypeAlias
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
@@ -16,21 +15,18 @@ from promptbreeder.errors import PromptBreederError
 from promptbreeder.requests import Actor
 from promptbreeder.results import RunReport
 from promptbreeder.service import OnProgress, Service
+from promptbreeder_tools.fitting import fitted
 
 log = logging.getLogger(__name__)
 P = ParamSpec("P")
-Result = TypeVar("Result", bound=BaseModel)
 Ctx: TypeAlias = Context[Service, object]
 SkillName: TypeAlias = Annotated[str, Field(max_length=64)]
 VersionNumber: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
 Wait: TypeAlias = Annotated[float, Field(ge=0, le=600, description="Return at the latest after this")]
 
-MAX_RESULT_BYTES = 7_900
-"""Just below 2,000 tokens at four bytes each: as text, and as data."""
 MAX_ERROR_CHARACTERS = 2_000
 _SIGN_OF_LIFE = 0.01
 """Tokens by which progress is told to be further where it is not."""
-_LENGTHS = (6_000, 4_000, 3_000, 2_000, 1_400, 1_000, 700, 450, 300, 200, 120, 80)
 
 
 def service_of(ctx: Ctx) -> Service:
@@ -58,35 +54,6 @@ def said(result: BaseModel) -> CallToolResult:
     return CallToolResult(
         content=[TextContent(type="text", text=str(shown))], structured_content=shown.model_dump(mode="json")
     )
-
-
-def fitted(result: Result) -> Result:
-    """Return `result` with its longest texts cut, and marked as cut, so far that an assistant's context can hold it.
-
-    The exact `text` of a prompt is cut last: somebody may take it from here.
-    """
-    data, shown = result.model_dump(mode="json"), result
-    for kept, length in ((kept, length) for kept in ("text", "") for length in _LENGTHS):
-        if _fits(shown):
-            break
-        cut = {name: value if name == kept else _cut(value, length) for name, value in data.items()}
-        shown = type(result).model_validate(cut)
-    return shown
-
-
-def _fits(result: BaseModel) -> bool:
-    data = json.dumps(result.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
-    return max(len(text.encode(errors="replace")) for text in (data, str(result))) <= MAX_RESULT_BYTES
-
-
-def _cut(value: object, length: int) -> object:
-    if isinstance(value, dict):
-        return {str(_cut(name, length)): _cut(entry, length) for name, entry in value.items()}
-    if isinstance(value, list):
-        return [_cut(entry, length) for entry in value]
-    if isinstance(value, str) and len(value) > length:
-        return f"{value[:length]} [... {len(value) - length:,} characters more, see the resources]"
-    return value
 
 
 def told(ctx: Ctx) -> OnProgress:
