@@ -19,6 +19,7 @@ MAX_EXAMPLES_PER_CALL = 500
 MAX_CANDIDATES = 64
 BUDGET_TOKENS = (2_000, 2_000_000)
 DEFAULT_BUDGET_TOKENS = 75_000
+MAX_SEED = 2**31 - 1
 _SHOWN = 8
 """Problems that one message lists at most."""
 
@@ -59,7 +60,8 @@ class SkillDefinition(_Request):
     """A skill as a user describes it: a file in `examples/`, or the arguments of define_skill."""
 
     name: str
-    description: Annotated[str, Field(max_length=2_000), SCRUBBED, NOT_BLANK]
+    description: Annotated[str, Field(max_length=2_000), SCRUBBED, NOT_BLANK] | None = None
+    """Default: that of the skill; a new one must have one."""
     prompt: PromptText
     variant: PromptText | None = None
     """A second prompt of the user's own: becomes a version beside the first, to be compared with it."""
@@ -86,7 +88,7 @@ class EvolveRequest(_Request):
     generations: int | None = Field(default=None, ge=1, le=200)
     population: int | None = Field(default=None, ge=2, le=100)
     budget_tokens: int = Field(default=DEFAULT_BUDGET_TOKENS, ge=BUDGET_TOKENS[0], le=BUDGET_TOKENS[1])
-    seed: int = Field(default=1, ge=0, le=2**31 - 1)
+    seed: int = Field(default=1, ge=0, le=MAX_SEED)
     candidates: tuple[PromptText, ...] = Field(default=(), max_length=MAX_CANDIDATES)
     run_id: str | None = None
 

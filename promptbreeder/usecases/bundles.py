@@ -233,7 +233,7 @@ def _skill_of(bundle: Bundle) -> Skill:
     try:
         return Skill(
             name=bundle.name,
-            description=bundle.description,
+            description=bundle.description or "",
             labels=bundle.labels,
             metric=bundle.metric or ("label" if bundle.labels else "exact"),
             settings=bundle.settings or Settings(),

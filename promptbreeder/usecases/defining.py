@@ -17,6 +17,7 @@ from promptbreeder.store import events, examples, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.text import shortened
 from promptbreeder.usecases import warning
+from promptbreeder.usecases.redefining import ChangedFields, changed_fields, told_fields
 from promptbreeder.usecases.workbench import Workbench
 
 
@@ -104,7 +105,8 @@ def _stored(db: Tables, known: Skill | None, skill: Skill, given: _Given) -> Ski
     before = len(versions.all_versions(db, skill.name))
     added = examples.add(db, skill, given.examples, now=given.now)
     numbers = tuple(_add_version(db, skill, text, given.now) for text in given.prompts)
-    changes = _changes(known, skill, added.added, [number for number in dict.fromkeys(numbers) if number > before])
+    redefined = changed_fields(known, skill) if known is not None else {}
+    changes = _changes(redefined, added.added, [number for number in dict.fromkeys(numbers) if number > before])
     actor = given.actor
     if known is None:
         events.create(
@@ -125,7 +127,7 @@ def _stored(db: Tables, known: Skill | None, skill: Skill, given: _Given) -> Ski
             actor=actor.kind,
             client=actor.client,
             reason=changes,
-            data={"examples": added.added, "version": numbers[0] if numbers else None},
+            data={"examples": added.added, "version": numbers[0] if numbers else None, "changed": redefined},
         )
     counts = split_counts(db, skill.name)
     production = events.production(db, skill.name)
@@ -189,12 +191,15 @@ def split_counts(db: Tables, skill: str) -> SplitCounts:
 
 
 def _skill_of(definition: SkillDefinition, known: Skill | None, model: str) -> Skill:
+    description = definition.description or (known.description if known is not None else None)
+    if description is None:
+        raise InvalidInput("description: a new skill needs one, a sentence on what the task is; nothing was stored")
     labels = definition.labels or (known.labels if known is not None else ())
     metric = definition.metric or (known.metric if known is not None else "label" if labels else "exact")
     try:
         return Skill(
             name=definition.name,
-            description=definition.description,
+            description=description,
             labels=labels,
             metric=metric,
             settings=definition.settings or (known.settings if known is not None else Settings()),
@@ -206,12 +211,12 @@ def _skill_of(definition: SkillDefinition, known: Skill | None, model: str) -> S
         raise InvalidInput(explain(error)) from error
 
 
-def _changes(known: Skill | None, skill: Skill, examples_added: int, new_versions: Sequence[int]) -> str:
+def _changes(redefined: ChangedFields, examples_added: int, new_versions: Sequence[int]) -> str:
     """Return in a few words how a known skill was extended; empty where nothing changed."""
     changes = [f"{examples_added} examples added"] if examples_added else []
     changes += [f"version {number} written" for number in new_versions]
-    if skill != known:
-        changes.append("definition changed")
+    if redefined:
+        changes.append(f"definition changed ({told_fields(redefined)})")
     return ", ".join(changes)
 
 

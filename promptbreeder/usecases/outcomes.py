@@ -13,7 +13,7 @@ from promptbreeder.results import OutcomeReport
 from promptbreeder.skill import Example, Skill, Split
 from promptbreeder.store import calls, events, examples, outcomes, skills, versions
 from promptbreeder.store.tables import Tables
-from promptbreeder.text import normalise, scrub
+from promptbreeder.text import normalise, scrub, shortened
 from promptbreeder.usecases.defining import check_examples
 from promptbreeder.usecases.drifting import Standing, standing, told
 from promptbreeder.usecases.witnesses import shown
@@ -61,8 +61,9 @@ async def record_outcome(
         right = await to_thread.run_sync(_is_right, skill, call.answer, example.expected or "")
         if correct is not None and correct != right:
             raise InvalidInput(
-                f"the answer {call.answer[:60]!r} is {'right' if right else 'wrong'} where {expected!r} is expected, "
-                f"and correct={str(correct).lower()} says the opposite; give one of the two. Nothing was stored."
+                f"the answer {call.answer[:60]!r} is {'right' if right else 'wrong'} where {shortened(expected)!r} is "
+                f"expected, and correct={str(correct).lower()} says the opposite; give one of the two. Nothing was "
+                "stored."
             )
 
     def store(db: Tables) -> OutcomeReport:

@@ -48,7 +48,7 @@ ARGUMENTS = {
     "rollback": {"skill", "reason", "to_version"},
 }
 REQUIRED = {
-    "define_skill": {"name", "description", "prompt"},
+    "define_skill": {"name", "prompt"},
     "evolve_prompt": {"skill"},
     "get_run": {"run_id"},
     "cancel_run": {"run_id"},

@@ -23,6 +23,7 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("get_fitness", {"skill": "tickets", "version": 7}, "no version 7"),
     ("define_skill", {**NEW, "name": "Bad Name"}, "'Bad Name' is not a skill name; use 1-64 of a-z, 0-9 and '-'"),
     ("define_skill", {**NEW, "name": "x" * 65}, "at most 64 characters"),
+    ("define_skill", {"name": "new", "prompt": "p"}, "description: a new skill needs one, a sentence on"),
     ("define_skill", {**NEW, "prompt": ""}, "prompt: must not be empty"),
     ("define_skill", {**NEW, "prompt": "\0"}, "prompt: must not be empty"),
     ("define_skill", {**NEW, "prompt": "x" * 8_001}, "prompt: String should have at most 8000 characters"),

@@ -84,6 +84,7 @@ async def test_an_unknown_skill_is_not_found_and_the_known_ones_are_named(
         ({"settings": {"vote": 40}}, "settings: unknown: vote; there are weights, latency_limit_seconds"),
         ({"settings": {"latency_limit_seconds": 0}}, "latency_limit_seconds"),
         ({"surprise": 1}, "surprise: unknown; leave it out"),
+        ({"name": "new", "description": None}, "description: a new skill needs one"),
     ],
 )
 async def test_a_definition_that_cannot_be_used_is_refused_whole(  # noqa: PLR0917  fixtures

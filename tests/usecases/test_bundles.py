@@ -129,6 +129,7 @@ async def test_a_bundle_that_was_changed_is_refused(
         (lambda b: b["versions"][0]["prompt"].update(decoding="luck"), "decoding: Input should be"),
         (lambda b: b["examples"][0].update(expected="sales"), "not among the labels"),
         (lambda b: b.update(name="../../etc"), "is not a skill name"),
+        (lambda b: b.pop("description"), "description: must not be empty"),
         (lambda b: b.update(model="steam"), "there is no model steam"),
     ],
 )

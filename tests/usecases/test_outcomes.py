@@ -95,6 +95,7 @@ async def test_an_answer_as_expected_is_right_and_an_example_all_the_same(
         ({"expected": " "}, "expected answer is empty"),
         ({"expected": "delivery", "correct": True}, "'billing' is wrong where 'delivery' is expected"),
         ({"expected": "billing", "correct": False}, "correct=false says the opposite"),
+        ({"expected": "technical" + " " * 900, "correct": True}, "where 'technical' is expected, and correct=true"),
         ({"expected": "x" * 16_001}, "at most 16000 characters"),
         ({"correct": True, "note": "x" * 2_001}, "the note has 2,001 characters"),
     ],

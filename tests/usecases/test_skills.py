@@ -1,6 +1,9 @@
 """Defining, extending, redefining and taking away skills; running them."""
 
+import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +48,32 @@ async def test_a_prompt_written_by_hand_is_decoded_as_the_skill_allows(
 async def test_a_definition_without_change_leaves_no_trace_in_the_history(
     service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
 ) -> None:
-    """A changed description does."""
+    """A changed description does, by name: it may be long."""
     await service.define_skill(ticket_skill(), actor)
     assert [line.kind for line in await service.history("tickets")] == ["create"]
     await service.define_skill(ticket_skill(description="Something else."), actor)
-    assert (await service.history("tickets"))[0].sentence == "'tickets': definition changed by test client 1."
+    assert (await service.history("tickets"))[0].sentence == (
+        "'tickets': definition changed (description) by test client 1."
+    )
+
+
+async def test_the_history_names_each_field_that_a_definition_changed(
+    service: Service, database: Path, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+) -> None:
+    """With what it was before, so that it can be set back: an opt-in must not slip in as a changed definition."""
+    labels = ["billing", "delivery", "technical", "press"]
+    changes = {"labels": labels, "metric": "contains", "settings": {"opt_in_auto_promote": True, "votes": 40}}
+    await service.define_skill(ticket_skill(examples=[], **changes), actor)
+    assert (await service.history("tickets"))[0].sentence == (
+        "'tickets': definition changed (labels; metric label -> contains; settings: votes 30 -> 40, "
+        "opt_in_auto_promote false -> true) by test client 1."
+    )
+    await service.define_skill(ticket_skill(examples=[], settings={}), actor)
+    assert "votes 40 -> 30, opt_in_auto_promote true -> false" in (await service.history("tickets"))[0].sentence
+    with closing(sqlite3.connect(database)) as db:
+        told = [json.loads(data)["changed"] for (data,) in db.execute("SELECT data FROM events WHERE kind = 'extend'")]
+    assert told[0]["labels"] == [labels[:3], labels]
+    assert told[1]["settings.opt_in_auto_promote"] == [True, False]
 
 
 async def test_examples_stay_in_their_split_as_others_arrive(
@@ -71,10 +95,11 @@ async def test_examples_stay_in_their_split_as_others_arrive(
 async def test_what_is_not_given_again_stays(
     service: Service, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
 ) -> None:
-    """Labels, metric, settings and model of a known skill survive a definition that does not name them."""
+    """Description, labels, metric and settings of a known skill survive a definition that does not name them."""
     await service.define_skill(ticket_skill(name="kept", metric="contains", settings={"weights": "fast"}), actor)
-    await service.define_skill(ticket_skill(name="kept", labels=None, examples=[]), actor)
+    await service.define_skill(ticket_skill(name="kept", description=None, labels=None, examples=[]), actor)
     bundle: Any = await service.export("kept")
+    assert bundle["description"] == "Route a support ticket to its queue."
     assert bundle["labels"] == ["billing", "delivery", "technical"]
     assert bundle["metric"] == "contains"
     assert bundle["settings"]["weights"] == PRESETS["fast"].model_dump()

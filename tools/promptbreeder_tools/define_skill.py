@@ -24,8 +24,10 @@ class ExampleGiven(TypedDict, total=False):
 async def define_skill(
     ctx: Ctx,
     name: Annotated[SkillName, Field(description="Lower-case slug, e.g. ticket-route")],
-    description: Annotated[str, Field(max_length=2_000)],
-    prompt: Annotated[str, Field(max_length=8_000, description="Today's prompt")],
+    prompt: Annotated[str, Field(max_length=8_000, description="Today's; {{input}} marks where the input goes")],
+    description: Annotated[
+        str | None, Field(max_length=2_000, description="What the task is; needed for a new skill")
+    ] = None,
     examples: Annotated[
         list[ExampleGiven], Field(max_length=MAX_EXAMPLES_PER_CALL, description="Call again to add more")
     ] = [],  # noqa: B006 - never changed; becomes the schema's default
@@ -47,7 +49,8 @@ async def define_skill(
 ) -> Annotated[CallToolResult, SkillReport]:
     """Create a skill (a small task that a local model does); with a known name, add examples and a new prompt version.
 
-    Repeat version 1's prompt to add examples only. 100 examples are good; evolving needs about 27, evidence about 50.
+    What else is given replaces what a known skill has; what is left out stays. Repeat version 1's prompt to add
+    examples only. 100 examples are good; evolving needs about 27, evidence about 50.
     """
     given = {
         "name": name,
