@@ -200,7 +200,7 @@ class Catalog(Protocol):
         """Return the full name of what `name` (for example `auto`) means here and now.
 
         Raises:
-            ModelMissing: if `auto` finds nothing, with the ways out.
+            ModelMissing: if `auto` finds nothing, or a file that is named is not there, with the ways out.
             InvalidInput: if it is no model's name.
         """
         ...

@@ -29,7 +29,11 @@ def find(name: str, folder: Path) -> Path:
     if name.endswith(".gguf"):
         path = Path(name).expanduser()
         if not path.is_file():
-            raise ModelMissing(f"there is no file {path}; check the path after 'embedded:'")
+            raise ModelMissing(
+                f"there is no file {path}, which this skill or a setting (PROMPTBREEDER_MODEL, PROMPTBREEDER_WRITER) "
+                "names: put the file there, or correct the setting and define the skill under another name (a skill "
+                "keeps its model)"
+            )
         return path
     return _from_ollama(name)
 

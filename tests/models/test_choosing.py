@@ -39,17 +39,31 @@ NOWHERE = "127.0.0.1:1"
         ("embedded", "embedded:smollm2:135m"),
         ("embedded:smollm2:135m", "embedded:smollm2:135m"),
         ("embedded:smollm2:360m", "embedded:smollm2:360m"),
-        ("embedded:/a/b.gguf", "embedded:/a/b.gguf"),
+        ("embedded:{file}", "embedded:{file}"),
         ("ollama:smollm2:360m", "ollama:smollm2:360m"),
         ("ollama:hf.co/a/b:Q8_0", "ollama:hf.co/a/b:Q8_0"),
         ("scripted", "scripted"),
     ],
 )
-async def test_a_name_gives_a_model_that_is_not_open(name: str, found: str, tmp_path: Path) -> None:
+async def test_a_name_gives_a_model_that_is_not_open(name: str, found: str, ollama: Path) -> None:
     """Each says its full name, and that is what a skill keeps."""
-    models = Models(tmp_path)
+    models, file = Models(ollama), ollama / "b.gguf"
+    file.touch()
+    name, found = name.format(file=file), found.format(file=file)
     assert models.make(name).name == found
     assert await models.resolve(name) == found
+
+
+@pytest.mark.parametrize(
+    ("name", "way_out"),
+    [("embedded:/nope.gguf", "put the file there, or correct the setting"), ("embedded:smollm2:1.7b", "ollama pull")],
+)
+async def test_a_file_that_is_named_must_be_there_before_a_skill_keeps_its_name(
+    name: str, way_out: str, ollama: Path
+) -> None:
+    """A skill stays on its model, so a slip would be for good."""
+    with pytest.raises(ModelMissing, match=way_out):
+        await Models(ollama).resolve(name)
 
 
 @pytest.mark.parametrize("name", ["", "gpt", "smollm2:135m", "Embedded", "auto"])
@@ -112,8 +126,8 @@ def test_fetched_weights_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> None:
-    """So that a typing error is seen."""
-    with pytest.raises(ModelMissing, match=r"no file .*nothing\.gguf"):
+    """So that a typing error is seen; a skill that has it already needs another name."""
+    with pytest.raises(ModelMissing, match=r"no file .*nothing\.gguf, which this skill or a setting.*another name"):
         weights.find(str(tmp_path / "nothing.gguf"), tmp_path)
 
 
