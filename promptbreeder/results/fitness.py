@@ -149,4 +149,4 @@ class Fitness(Result):
             return str(self.version)
         more = f"And {self.more} more: get_fitness(skill=...) shows one, resource skills://index all."
         lines = [*map(str, self.skills), *([more] if self.more else [])]
-        return "\n".join(lines) or "No skills yet: call define_skill first."
+        return "\n".join(lines) or "No skills yet: call define_skill, or `promptbreeder-mcp import FILE`."

@@ -69,7 +69,7 @@ class Headroom(Result):
         if self.tried:
             variants = "variant" if self.tried == 1 else "variants"
             parts.append(f"best of {self.tried} cheap {variants} {self.best:.2f} ({self.best_by})")
-            parts.append(f"a lead of {self.noise:.2f} may be chance")
+            parts.append(f"a lead up to {self.noise:.2f} may be chance")
         if self.majority is not None:
             parts.append(f"always the commonest answer {self.majority:.2f}")
         parts.append(f"no usable answer {self.unparsable:.0%}")

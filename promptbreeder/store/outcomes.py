@@ -33,7 +33,8 @@ def add(
     for row in db.query("SELECT correct FROM outcomes WHERE call_id = ?", [call.call_id]):
         raise Conflict(
             f"call {call.call_id} has its outcome already ({'right' if row['correct'] else 'wrong'}); an outcome is "
-            "counted once and never changed. Correct the example instead if its answer is wrong. Nothing was stored."
+            "counted once and never changed. If the answer of its example is wrong, correct that: `promptbreeder-mcp "
+            f"examples {call.skill} --correct ID --expected TEXT`. Nothing was stored."
         )
     (last,) = db.query("SELECT coalesce(max(id), 0) AS id FROM events")
     db.table("outcomes").insert(

@@ -157,7 +157,10 @@ def _unused_input(db: Tables, skill: Skill) -> str:
         if fresh := [text for text in pool if text not in used]:
             return secrets.choice(fresh)
     if not (train or live):
-        raise InvalidInput(f"'{skill.name}' has no example and no earlier input to draw; give an input")
+        raise InvalidInput(
+            f"'{skill.name}' has no train example and no earlier input to draw; give one with compare_prompts(..., "
+            "input=...) or `vote --input TEXT`"
+        )
     return secrets.choice(train or live)
 
 

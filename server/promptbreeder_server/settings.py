@@ -55,7 +55,8 @@ class Settings(BaseModel):
         try:
             return cls.model_validate(found if "home" in found else {**found, "home": default_home()})
         except ValidationError as error:
-            raise InvalidInput(f"settings from the environment ({_PREFIX}...): {explain(error)}") from error
+            told = f"settings (flags, or {_PREFIX}... in the environment)"
+            raise InvalidInput(f"{told}: {explain(error)}") from error
 
     @property
     def database(self) -> Path:

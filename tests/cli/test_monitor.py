@@ -74,7 +74,9 @@ def test_a_corrected_answer_becomes_an_example(run: Run, told: Told, calls: Call
     assert report["example"] == "added"
     page = told("examples", "tickets", "--split", report["split"], "--limit", 1_000)
     assert "a courier" in [example["input"] for example in page["examples"]]
-    assert "has its outcome already" in run("outcome", call_id, "--correct", code=1).stderr
+    again = run("outcome", call_id, "--correct", code=1).stderr
+    assert "has its outcome already" in again
+    assert "correct that: `promptbreeder-mcp examples tickets --correct ID --expected TEXT`" in again
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,12 @@ def test_inputs_are_drawn_until_somebody_quits(run: Run, tickets_in: str) -> Non
     assert "28 left" in said
 
 
+def test_help_says_where_an_input_is_drawn_from(run: Run) -> None:
+    """Gate examples are never shown, and a skill without train examples has none to draw."""
+    said = " ".join(run("vote", "--help").stdout.split())
+    assert "drawn from the skill's train examples, and from what it was really asked" in said
+
+
 @pytest.mark.parametrize("typed", ["quit\n", ""])
 def test_quitting_or_the_end_of_the_input_keeps_what_was_voted(run: Run, told: Told, tone: str, typed: str) -> None:
     """A duel that was shown and not answered is no vote."""
@@ -85,7 +91,7 @@ def test_versions_can_be_named(run: Run, told: Told, tone: str) -> None:
         (("--inputs", "{empty}"), "empty.txt is empty"),
         (("--inputs", "{skill}"), "is a whole skill"),
         (("--input", " "), "the input is empty"),
-        ((), "no example and no earlier input to draw"),
+        ((), "no earlier input to draw; give one with compare_prompts(..., input=...) or `vote --input TEXT`"),
     ],
 )
 def test_what_cannot_be_shown_is_refused(

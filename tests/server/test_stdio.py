@@ -270,5 +270,5 @@ def test_a_wrong_setting_is_said_before_anything_is_served(lines: Callable[..., 
         assert server.wait() == 2
         assert server.said == []
     said = (tmp_path / "stderr").read_text(encoding="utf-8")
-    assert said.startswith("promptbreeder-mcp: settings from the environment (PROMPTBREEDER_...): engine: ")
+    assert said.startswith("promptbreeder-mcp: settings (flags, or PROMPTBREEDER_... in the environment): engine: ")
     assert "Traceback" not in said

@@ -108,6 +108,7 @@ async def test_no_headroom_is_said_after_a_dozen_variants(checked: Callable[...,
     assert (found.kind, found.worth_it, found.tried) == ("none", False, 12)
     assert 0 <= found.best - found.as_it_is <= found.noise
     assert "Probably not worth evolving" in str(found)
+    assert f"a lead up to {found.noise:.2f} may be chance" in str(found)
 
 
 async def test_label_bias_is_named_where_it_is_the_whole_problem(checked: Callable[..., Any]) -> None:

@@ -209,7 +209,7 @@ async def test_an_earlier_live_input_is_drawn_where_no_example_is_unused(
         assert [(await service.compare("tone")).input for _ in range(2)] == ["hello", "from life"]
         assert (await service.compare("tone")).input == "hello"
         await service.define_skill(taste(name="bare", examples=[]), actor)
-        with pytest.raises(InvalidInput, match="no example and no earlier input to draw; give an input"):
+        with pytest.raises(InvalidInput, match=r"no train example and no earlier .* `vote --input TEXT`"):
             await service.compare("bare")
 
 

@@ -15,7 +15,7 @@ async def compare_prompts(
     ctx: Ctx,
     skill: SkillName,
     input: Annotated[  # noqa: A002 - the tool's contract
-        str | None, Field(max_length=16_000, description="Default: one is drawn")
+        str | None, Field(max_length=16_000, description="Default: drawn from train examples and earlier inputs")
     ] = None,
     a: Annotated[VersionNumber | None, Field(description="Default: production")] = None,
     b: Annotated[VersionNumber | None, Field(description="Default: a candidate")] = None,

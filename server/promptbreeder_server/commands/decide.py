@@ -41,7 +41,8 @@ def history(context: click.Context, skill: str | None, *, before: int | None, at
     if as_json:
         click.echo(json.dumps([line.model_dump(mode="json") for line in lines], indent=2, ensure_ascii=False))
         return
-    click.echo("\n".join(map(str, lines)) or "Nothing has happened yet.")
+    nothing = "Nothing has happened yet." if before is None else "Nothing older."
+    click.echo("\n".join(map(str, lines)) or nothing)
     if len(lines) == PAGE:
         click.echo(f"Older events: --before {lines[-1].id}")
 

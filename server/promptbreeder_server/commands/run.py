@@ -9,6 +9,8 @@ from promptbreeder.errors import InvalidInput
 from promptbreeder.requests import parse_json
 from promptbreeder_server.commands.session import beside_service
 
+_WANTED = 'a line must be a JSON object with a text "input", for example {"input": "some text"}'
+
 
 @click.command()
 @click.argument("skill")
@@ -37,9 +39,13 @@ def run(context: click.Context, skill: str, version: int | None) -> None:
 
 
 def _input_of(line: bytes) -> str:
-    data = parse_json(line.decode(errors="replace"))
+    try:
+        data = parse_json(line.decode(errors="replace"))
+    except InvalidInput as error:
+        # Its text speaks of a file with a skill.
+        raise InvalidInput(_WANTED) from error
     if not isinstance(text := data.get("input"), str):
-        raise InvalidInput('a line must be a JSON object with a text "input"')
+        raise InvalidInput(_WANTED)
     return text
 
 

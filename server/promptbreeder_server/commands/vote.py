@@ -38,7 +38,8 @@ def vote(
 ) -> None:
     """Show the answers of two versions of SKILL to one input after another, blind, and take your votes.
 
-    Without --input and --inputs, inputs are drawn from the skill's examples until you quit.
+    Without --input and --inputs, inputs are drawn from the skill's train examples, and from what it was really asked,
+    until you quit.
     """
     with told_plainly():
         given = [*texts, *([] if file is None else _inputs_in(file, input_column))]
