@@ -12,6 +12,7 @@ from promptbreeder.models.base import Pulled
 from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import (
     Answered,
+    BriefedRun,
     Duel,
     ExampleChange,
     ExamplePage,
@@ -146,17 +147,16 @@ class Service:
 
     async def get_run(
         self, run_id: str, *, wait_seconds: float = 0, on_progress: OnProgress | None = None, brief: bool = False
-    ) -> RunReport:
+    ) -> BriefedRun:
         """Return the state of a run, after waiting up to `wait_seconds` for its end; with its brief if asked for."""
         found = await usecases.evolving.report(self._bench, self.engine, run_id, wait_seconds, on_progress)
-        return (
-            found.model_copy(update={"brief": await usecases.briefing.brief(self._bench, run_id)}) if brief else found
-        )
+        told = await usecases.briefing.brief(self._bench, run_id) if brief else None
+        return BriefedRun.model_validate({**dict(found), "brief": told})
 
     async def cancel_run(self, run_id: str, actor: Actor) -> RunReport:
         """Stop a run, in whichever process it is."""
         await usecases.evolving.cancel(self._bench, self.engine, run_id, actor)
-        return await self.get_run(run_id)
+        return await usecases.evolving.report(self._bench, self.engine, run_id, 0, None)
 
     async def run_skill(self, skill: str, text: str, version: int | None = None) -> Answered:
         """Answer one input with the production (or given) version."""

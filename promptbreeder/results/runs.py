@@ -72,7 +72,7 @@ class Brief(Result):
         return "\n".join([*lines, self.limits, self.answer_with])
 
 
-class RunReport(Result):
+class _Report(Result):
     """State of a run; the same shape while it goes on and when it has ended."""
 
     run_id: str
@@ -103,9 +103,9 @@ class RunReport(Result):
     """What was taken over from other skills, and what it brought; empty where nothing was."""
     likelihood_agreement: float | None = None
     """Rank correlation of the expected label's likelihood with accuracy; from 0.5 on likelihood helps to rank."""
+    retry: dict[str, str | int] = Field(default_factory=dict)
+    """Arguments of another try after a run without a new version: its own, where not the default, and another seed."""
     next_step: str
-    brief: Brief | None = None
-    """For whoever writes prompts for the run; where it was asked for."""
 
     def __str__(self) -> str:
         lines = [f"Run {self.run_id} on '{self.skill}': {self.status}. {self.verdict}".rstrip()]
@@ -131,7 +131,21 @@ class RunReport(Result):
             lines.append(
                 f"Likelihood ranks prompts like accuracy: {self.likelihood_agreement:+.2f} (helps from 0.50 on)."
             )
-        lines.append(self.next_step)
-        if self.brief is not None:
-            lines.append(str(self.brief))
-        return "\n".join(lines)
+        return "\n".join([*lines, self.next_step])
+
+
+class RunReport(_Report):
+    """What all say of a run but `get_run`, whose brief would make their schemas half as long again."""
+
+    brief: None = None
+    """Only `get_run` tells it."""
+
+
+class BriefedRun(_Report):
+    """What `get_run` says of a run."""
+
+    brief: Brief | None = None
+    """For whoever writes prompts for the run; where it was asked for."""
+
+    def __str__(self) -> str:
+        return "\n".join([super().__str__(), *([] if self.brief is None else [str(self.brief)])])

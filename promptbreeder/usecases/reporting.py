@@ -3,6 +3,7 @@
 import json
 
 from promptbreeder.lifecycle.gate import accuracy_of, paired, told_left_out
+from promptbreeder.requests import BUDGET_TOKENS, MAX_SEED, EvolveRequest
 from promptbreeder.results import BestSoFar, RunReport, RunStatus
 from promptbreeder.runs.outcome import Outcome
 from promptbreeder.runs.plan import Plan
@@ -19,6 +20,7 @@ WEAK_WRITER_SHARE = 0.75
 """With more of its texts rejected than this, the writer is said to be the limit."""
 WEAK_WRITER_TEXTS = 20
 MAX_LINEAGE = 8
+_LARGER_BUDGET = "give it a larger budget"
 NOT_REPLAYED = (
     "The run was cancelled, and no version was made: its journal cannot be replayed, since the program or the run's "
     "examples changed. Give what it found to a new run as a candidate, if it is worth keeping."
@@ -120,13 +122,14 @@ def report_of(run: runs.Run, now: float) -> RunReport:
         rejected=progress.rejected,
         inherited=result.inherited if result else offered(plan),
         likelihood_agreement=None if progress.agreement is None else round(progress.agreement, 2),
+        retry=_retry(run, status, result),
         next_step=_next_step(run, status, result),
     )
 
 
 def verdict_of(plan: Plan, outcome: Outcome, version: int | None) -> str:
     """Return in one or two sentences what a run found, or why it found nothing."""
-    advice = "" if outcome.ended_by == "cancel" else "; give it a larger budget"
+    advice = "" if outcome.ended_by == "cancel" else f"; {_LARGER_BUDGET}"
     if outcome.winner is None or outcome.score is None or outcome.baseline is None:
         return f"Nothing was measured in full before the run ended{advice}. {_ended(outcome)}"
     if outcome.winner == plan.seeds[0]:
@@ -140,8 +143,8 @@ def verdict_of(plan: Plan, outcome: Outcome, version: int | None) -> str:
     search = f"{outcome.baseline.accuracy:.2f} -> {outcome.score.accuracy:.2f} on the search split (optimistic)"
     if outcome.gated is None or not outcome.gated.challenger.scores:
         if version is None:
-            why = "the budget ended before the gate could be measured, or all of the gate's examples were changed in "
-            why += "the meantime"
+            why = f"the budget ended before the gate could be measured ({_LARGER_BUDGET}), or all of the gate's "
+            why += "examples were changed in the meantime"
             if plan.gate_left_out and not plan.gate_ids:
                 why = f"no gate example can judge it ({told_left_out(plan.gate_left_out)})"
             return f"A candidate was ahead ({search}), but {why}."
@@ -173,8 +176,8 @@ def _writer_note(progress: RunProgress) -> str:
         return ""
     return (
         f"The writer yielded little: {rejected} of {progress.written} texts were rejected. A larger local writer "
-        "(PROMPTBREEDER_WRITER) or candidates of your own (evolve_prompt(candidates=[...])) would help; "
-        "get_run(run_id, brief=true) says what they need to do."
+        "(PROMPTBREEDER_WRITER) or candidates of your own (evolve_prompt(candidates=[...]), or `evolve "
+        "--candidate`) would help; get_run(run_id, brief=true) says what they need to do."
     )
 
 
@@ -196,6 +199,17 @@ def _eta(status: RunStatus, progress: RunProgress, limit: int) -> float | None:
     if status != "running" or progress.usage.tokens == 0:
         return None
     return round(progress.seconds / progress.usage.tokens * max(0, limit - progress.usage.tokens), 0)
+
+
+def _retry(run: runs.Run, status: RunStatus, result: RunResult | None) -> dict[str, str | int]:
+    """Return how to try once more after a run that brought nothing; a strategy is not dropped by a new seed."""
+    if status in {"queued", "running", "paused"} or (result is not None and result.version is not None):
+        return {}
+    given = EvolveRequest.parse(json.loads(run.config)["arguments"])
+    times = 2 if result is not None and _LARGER_BUDGET in result.verdict else 1
+    budget = min(times * given.budget_tokens, BUDGET_TOKENS[1])
+    again = given.model_copy(update={"seed": (given.seed + 1) % (MAX_SEED + 1), "budget_tokens": budget})
+    return again.model_dump(exclude={"skill"}, exclude_defaults=True)
 
 
 def _next_step(run: runs.Run, status: RunStatus, result: RunResult | None) -> str:

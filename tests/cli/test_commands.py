@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 
 from promptbreeder.errors import ModelCrashed, RunError
+from promptbreeder.evolution.strategies import STRATEGIES
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder_server.commands import cli
 
@@ -58,6 +59,7 @@ def test_empty_lists_say_how_to_begin(run: Run, told: Told) -> None:
     """And are empty lists in JSON."""
     assert "import FILE" in run("skills").stdout
     assert "Nothing has happened yet" in run("history").stdout
+    assert run("fitness").stdout == "No skills yet: call define_skill, or `promptbreeder-mcp import FILE`.\n"
     assert (told("skills"), told("history"), told("status")) == ([], [], [])
     assert told("fitness") == {"skills": [], "more": 0, "version": None}
 
@@ -123,7 +125,8 @@ def test_run_answers_line_by_line_in_order_with_errors_in_their_places(run: Run,
     said = [json.loads(line) for line in result.stdout.splitlines()]
     assert ["error" in line for line in said] == [False, True, True, True, True, True, True, False]
     assert all(line["answer"] for line in (said[0], said[-1]))
-    assert "no text" not in said[1]["error"]
+    wanted = 'a line must be a JSON object with a text "input", for example {"input": "some text"}'
+    assert {line["error"] for line in (*said[1:4], said[6])} == {wanted}
     assert json.loads(run("run", tickets_in, stdin='{"input": "alone"}').stdout)["version"] == 1
 
 
@@ -219,7 +222,7 @@ def test_a_file_that_is_missing_a_folder_or_too_large_is_refused(run: Run, tmp_p
         (("promote", "tickets", 1, "--reason", ""), "a reason is needed"),
         (("rollback", "tickets", "--reason", "why"), "nothing to go back to"),
         (("cancel", "r-0"), "no run 'r-0'"),
-        (("--engine", "steam", "skills"), "engine: Input should be 'auto', 'native' or 'portable'"),
+        (("--engine", "steam", "skills"), "settings (flags, or PROMPTBREEDER_... in the environment): engine: Input"),
         (("--engine", "steam", "doctor"), "engine: Input should be 'auto', 'native' or 'portable'"),
         (("--model", "steam", "demo"), "'steam' is not a model"),
     ],
@@ -265,6 +268,48 @@ def test_evolve_prints_the_report_of_a_run_that_ended_paused_or_failed_with_stat
     assert said in result.stdout
     assert told("status")[0]["status"] == status
     assert told("evolve", tickets_in, *SMALL, code=1)["status"] == status
+
+
+@pytest.mark.parametrize(
+    ("case", "flags", "verdict", "again"),
+    [
+        ("hard", ("--strategy", "edits", "--profile", "thorough", "--seed", 2), "no candidate did better", "--seed 3"),
+        ("long", ("--strategy", "opro", "--budget-tokens", 2_000), "Nothing was measured", "--budget-tokens 4000"),
+        ("easy", ("--generations", 2, "--budget-tokens", 2_000), "A candidate was ahead", "--budget-tokens 4000"),
+    ],
+)
+def test_after_a_run_that_found_nothing_the_next_command_is_another_try(
+    run: Run, case: str, flags: tuple[object, ...], verdict: str, again: str
+) -> None:
+    """With the same strategy and profile, another seed, and twice the budget where a larger one is asked for."""
+    answer, long = ("b" if case == "easy" else "t{}"), {"hard": (), "long": ("search", "gate"), "easy": ("gate",)}[case]
+    splits = [*["train"] * 20, *["search"] * 20, *["gate"] * 40]
+    examples = [
+        {"input": f"What is {n}?{' so' * 30 * (split in long)}", "expected": answer.format(n), "split": split}
+        for n, split in enumerate(splits)
+    ]
+    skill: dict[str, object] = {"name": case, "description": "d", "prompt": "p", "examples": examples}
+    run("import", "-", stdin=json.dumps({**skill, "labels": ["a", "b"]} if case == "easy" else skill))
+    said = run("evolve", case, *flags).stdout
+    assert verdict in said
+    command = said.splitlines()[-1]
+    assert command.startswith(f"  promptbreeder-mcp evolve {case} {' '.join(map(str, flags[:-2]))} ")
+    assert again in command
+
+
+def test_help_says_which_strategy_has_which_profile(run: Run) -> None:
+    """The default strategy has only one of them, and refuses the others."""
+    said = " ".join(run("evolve", "--help").stdout.split())
+    lacking = [name for name, entry in STRATEGIES.items() if "paper" not in entry.profiles]
+    assert f"paper (all but {' and '.join(lacking)})" in said
+    assert {"smollm2", "thorough"} == set(STRATEGIES["edits"].profiles)
+    assert "thorough (edits)" in said
+
+
+def test_the_last_page_of_the_history_says_that_nothing_is_older(run: Run, told: Told, tickets_in: str) -> None:
+    """Something has happened, after all."""
+    first = told("history", tickets_in)[-1]["id"]
+    assert run("history", tickets_in, "--before", first).stdout == "Nothing older.\n"
 
 
 def test_cancel_ends_a_run_that_nobody_drives(run: Run, told: Told, tickets_in: str) -> None:

@@ -38,7 +38,7 @@ def test_two_variants_are_versions_1_and_2_to_be_judged_by_votes(
     """Read as UTF-8 whatever the editor; their numbers, URIs and the next commands are said."""
     said = run("create", "greet", *variants).stdout
     assert "versions 1 and 2 (production: 1); prompt://greet/versions/1, prompt://greet/versions/2" in said
-    for command in ("vote greet --b 2", "fitness greet --version 2", "promote greet 2 --reason"):
+    for command in ("vote greet --b 2 --input 'an input'\n", "fitness greet --version 2", "promote greet 2 --reason"):
         assert f"promptbreeder-mcp {command}" in said
     exported = json.loads(run("export", "greet").stdout)
     assert exported["metric"] == "preference"
@@ -57,11 +57,12 @@ def test_two_variants_are_versions_1_and_2_to_be_judged_by_votes(
 def test_examples_come_in_with_it(run: Run, told: Told, variants: tuple[object, ...], tmp_path: Path) -> None:
     """Read, shown and confirmed as by import; then the variants are measured and not only voted on."""
     file = tmp_path / "t.csv"
-    file.write_text("text,label\n" + "".join(f"t{n},{'xy'[n % 2]}\n" for n in range(30)), encoding="utf-8")
+    file.write_text("text,label\n" + "".join(f"t{n},{'xy'[n % 2]}\n" for n in range(100)), encoding="utf-8")
     assert "add --yes" in run("create", "pair", *variants, "--examples", file, code=1).stderr
     assert told("skills") == []
     report = told("create", "pair", *variants, "--examples", file, "--yes")
-    assert (report["added"], report["variant"]) == (30, 2)
+    assert (report["added"], report["variant"]) == (100, 2)
+    assert "vote pair --b 2\n" in report["next_step"]
     assert json.loads(run("export", "pair").stdout)["labels"] == ["x", "y"]
     next_one = run("create", "one", "--prompt", "p", "--examples", file, "--yes", "--no-labels").stdout
     assert "promptbreeder-mcp evolve one" in next_one
@@ -92,6 +93,19 @@ def test_what_makes_no_skill_is_refused(
     paths["skill"] = tmp_path / "skill.json"
     assert reason in run("create", "new", *(flag.format(**paths) for flag in flags), code=1).stderr
     assert told("skills") == []
+
+
+def test_a_model_whose_file_is_not_there_makes_no_skill(run: Run, told: Told) -> None:
+    """It would be bound to that file for good."""
+    said = run("--model", "embedded:/nope.gguf", "create", "new", "--prompt", "p", code=1).stderr
+    assert "there is no file /nope.gguf, which this skill or a setting (PROMPTBREEDER_MODEL" in said
+    assert "put the file there, or correct the setting" in said
+    assert told("skills") == []
+
+
+def test_help_says_how_a_prompt_places_its_input(run: Run) -> None:
+    """Otherwise nobody finds out."""
+    assert "{{input}} in it is where the input goes" in " ".join(run("create", "--help").stdout.split())
 
 
 def test_a_name_that_is_taken_is_refused(run: Run, told: Told, tickets_in: str) -> None:

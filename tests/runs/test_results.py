@@ -302,7 +302,7 @@ async def test_a_writer_that_yields_garbage_ends_no_run_and_is_reported(
     assert writer.requests
     assert sum(report.rejected.values()) == len(writer.requests)
     assert "PROMPTBREEDER_WRITER" in report.verdict
-    assert "evolve_prompt(candidates=[...])" in report.verdict
+    assert "evolve_prompt(candidates=[...]), or `evolve --candidate`" in report.verdict
 
 
 async def test_a_dead_writer_pauses_the_run(

@@ -221,7 +221,7 @@ async def test_a_run_whose_driver_was_killed_is_told_as_paused_when_its_lease_ha
         await model.reached.wait()
         assert (await killed.get_run(run.run_id)).status == "running"
         found = await later.get_run(run.run_id, wait_seconds=DEADLINE)
-        assert (await later.runs("tickets")) == (found,)
+        assert [run.model_dump() for run in await later.runs("tickets")] == [found.model_dump()]
         assert (found.status, found.eta_seconds) == ("paused", None)
         assert found.verdict.startswith("The process that drove it is gone.")
         assert f"evolve_prompt(skill='tickets', run_id='{run.run_id}') resumes it" in found.next_step

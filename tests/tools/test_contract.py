@@ -9,6 +9,8 @@ import pytest
 from mcp import Client
 from mcp_types import Tool
 
+from promptbreeder.evolution.strategies import STRATEGIES
+
 pytestmark = pytest.mark.anyio
 MAX_LISTING_TOKENS = 3_000
 ARGUMENTS = {
@@ -110,6 +112,35 @@ async def test_nothing_is_sent_that_only_repeats_a_name_or_indents(client: Clien
         assert '"title"' not in schemas, name
         assert tool.description == inspect.cleandoc(tool.description or ""), name
         assert "  " not in (tool.description or ""), name
+
+
+async def test_only_the_tool_that_tells_a_brief_describes_one(client: Client) -> None:
+    """What is never filled in would be read, and paid for, before every call."""
+    schemas = {name: json.dumps(tool.output_schema) for name, tool in (await listed(client)).items()}
+    assert {name for name, schema in schemas.items() if "failures" in schema} == {"get_run"}
+
+
+async def test_the_profiles_that_are_offered_say_which_strategy_has_them(client: Client) -> None:
+    """The default strategy has only one of them, and refuses the others."""
+    said = (await listed(client))["evolve_prompt"].input_schema["properties"]["profile"]["description"]
+    having = {
+        profile: [name for name, entry in STRATEGIES.items() if profile in entry.profiles]
+        for entry in STRATEGIES.values()
+        for profile in entry.profiles
+    }
+    assert having.pop("smollm2") == list(STRATEGIES)
+    papers = having.pop("paper")
+    lacking = [name for name in STRATEGIES if name not in papers]
+    assert f"paper (not {', '.join(lacking)})" in said
+    assert all(f"{profile} ({', '.join(names)})" in said for profile, names in having.items())
+
+
+async def test_what_a_left_out_or_a_marked_input_means_is_said(client: Client) -> None:
+    """Where a duel's input comes from, and how a prompt places its own."""
+    tools = await listed(client)
+    drawn = tools["compare_prompts"].input_schema["properties"]["input"]["description"]
+    assert "train examples and earlier inputs" in drawn
+    assert "{{input}}" in tools["define_skill"].input_schema["properties"]["prompt"]["description"]
 
 
 async def test_no_tool_takes_or_names_an_address(client: Client) -> None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from promptbreeder.requests import BUDGET_TOKENS, DEFAULT_BUDGET_TOKENS, MAX_CANDIDATES, EvolveRequest
+from promptbreeder.requests import BUDGET_TOKENS, DEFAULT_BUDGET_TOKENS, MAX_CANDIDATES, MAX_SEED, EvolveRequest
 from promptbreeder.results import RunReport
 from promptbreeder_tools.call import Ctx, SkillName, Wait, actor_of, answering, said, service_of, told
 from promptbreeder_tools.declaring import declared
@@ -18,12 +18,18 @@ async def evolve_prompt(
     strategy: Annotated[
         str, Field(max_length=64, description="auto, promptbreeder, evoprompt-ga, evoprompt-de, opro, edits, mipro")
     ] = "auto",
-    profile: Annotated[str | None, Field(max_length=64, description="smollm2; a paper's strategy also: paper")] = None,
+    profile: Annotated[
+        str | None,
+        Field(
+            max_length=64,
+            description="Default smollm2; or paper (not auto, edits), paper-small (promptbreeder), thorough (edits)",
+        ),
+    ] = None,
     seed_with: Annotated[str | None, Field(max_length=64, description="Strategy that goes first")] = None,
     generations: Annotated[int | None, Field(ge=1, le=200)] = None,
     population: Annotated[int | None, Field(ge=2, le=100)] = None,
     budget_tokens: Annotated[int, Field(ge=BUDGET_TOKENS[0], le=BUDGET_TOKENS[1])] = DEFAULT_BUDGET_TOKENS,
-    seed: Annotated[int, Field(ge=0, le=2**31 - 1)] = 1,
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = 1,
     candidates: Annotated[
         list[str] | None, Field(max_length=MAX_CANDIDATES, description="Prompts of your own to try")
     ] = None,

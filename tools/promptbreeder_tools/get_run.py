@@ -5,7 +5,7 @@ from typing import Annotated
 from mcp_types import CallToolResult
 from pydantic import Field
 
-from promptbreeder.results import RunReport
+from promptbreeder.results import BriefedRun
 from promptbreeder_tools.call import Ctx, Wait, answering, said, service_of, told
 from promptbreeder_tools.declaring import declared
 
@@ -18,7 +18,7 @@ async def get_run(
     brief: Annotated[  # noqa: FBT002 - the tool's contract
         bool, Field(description="Also what to know for writing better prompts: failures, best prompts, what was tried")
     ] = False,
-) -> Annotated[CallToolResult, RunReport]:
+) -> Annotated[CallToolResult, BriefedRun]:
     """State of a run; waits for its end up to wait_seconds."""
     report = await service_of(ctx).get_run(run_id, wait_seconds=wait_seconds, on_progress=told(ctx), brief=brief)
     return said(report)

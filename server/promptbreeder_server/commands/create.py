@@ -49,7 +49,7 @@ class New:
 
 @click.command()
 @click.argument("name")
-@click.option("--prompt", help="The prompt: version 1, in production.")
+@click.option("--prompt", help="The prompt: version 1, in production. {{input}} in it is where the input goes.")
 @click.option("--variant-a", metavar="FILE", help="Text file with the prompt of version 1, in production.")
 @click.option("--variant-b", metavar="FILE", help="Text file with the prompt of version 2, to be compared with it.")
 @click.option("--description", help="What the task is. Default: the prompt.")

@@ -17,7 +17,11 @@ from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, show, 
     show_default=True,
     help="auto, promptbreeder, evoprompt-ga, evoprompt-de, opro, edits or mipro.",
 )
-@click.option("--profile", help="smollm2 or paper; also paper-small (promptbreeder), thorough (edits).")
+@click.option(
+    "--profile",
+    help="Default: smollm2, which all strategies have. Others: paper (all but auto and edits), paper-small "
+    "(promptbreeder), thorough (edits).",
+)
 @click.option("--seed-with", help="Strategy that goes first and makes the first population.")
 @click.option("--generations", type=int)
 @click.option("--population", type=int)

@@ -10,7 +10,9 @@ def after_definition(report: SkillReport) -> SkillReport:
     skill = report.skill
     other = report.version if report.variant is None else report.variant
     if other != report.production:
-        commands = [f"vote {skill} --b {other}", *_about(skill, other)]
+        # Without train examples there is nothing to draw an input from.
+        given = "" if report.examples.train else " --input 'an input'"
+        commands = [f"vote {skill} --b {other}{given}", *_about(skill, other)]
     elif report.metric == "preference":
         told = "Next, with a skill file of this name and another prompt, to compare it with:"
         return report.model_copy(update={"next_step": _listed(["import skill.json"], told)})
@@ -31,8 +33,9 @@ def after_run(report: RunReport) -> RunReport:
     elif report.version is not None:
         commands = _about(skill, report.version)
     else:
+        flags = "".join(f" --{name.replace('_', '-')} {value}" for name, value in report.retry.items())
         told = "Next, or with a larger --budget-tokens, or with --candidate of your own:"
-        return report.model_copy(update={"next_step": _listed([f"evolve {skill} --seed 2"], told)})
+        return report.model_copy(update={"next_step": _listed([f"evolve {skill}{flags}"], told)})
     return report.model_copy(update={"next_step": _listed(commands)})
 
 
