@@ -28,7 +28,7 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.journalling import StoredJournal
 from promptbreeder.usecases.learning import note_patterns, source_of, told_of_lessons
-from promptbreeder.usecases.reporting import NOT_REPLAYED, verdict_of
+from promptbreeder.usecases.reporting import NOT_REPLAYED, lacked_budget, verdict_of
 from promptbreeder.usecases.run_facts import RunProgress, RunResult
 from promptbreeder.usecases.workbench import Workbench
 
@@ -111,6 +111,7 @@ class StoreDesk:
                 + _late(runs.waiting_immigrants(db, run_id)),
                 search_score=outcome.score.accuracy if outcome is not None and outcome.score is not None else None,
                 inherited=told_of_lessons(db, run_id, plan, outcome, version),
+                lacked_budget=judged is not None and lacked_budget(plan, judged, version),
             )
             status: RunStatus = "cancelled" if outcome is None or outcome.ended_by == "cancel" else "finished"
             runs.stop(db, run_id, fence, status=status, result=result.model_dump_json(), error=None, now=now)

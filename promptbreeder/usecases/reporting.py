@@ -20,7 +20,6 @@ WEAK_WRITER_SHARE = 0.75
 """With more of its texts rejected than this, the writer is said to be the limit."""
 WEAK_WRITER_TEXTS = 20
 MAX_LINEAGE = 8
-_LARGER_BUDGET = "give it a larger budget"
 NOT_REPLAYED = (
     "The run was cancelled, and no version was made: its journal cannot be replayed, since the program or the run's "
     "examples changed. Give what it found to a new run as a candidate, if it is worth keeping."
@@ -129,7 +128,7 @@ def report_of(run: runs.Run, now: float) -> RunReport:
 
 def verdict_of(plan: Plan, outcome: Outcome, version: int | None) -> str:
     """Return in one or two sentences what a run found, or why it found nothing."""
-    advice = "" if outcome.ended_by == "cancel" else f"; {_LARGER_BUDGET}"
+    advice = "" if outcome.ended_by == "cancel" else "; give it a larger budget"
     if outcome.winner is None or outcome.score is None or outcome.baseline is None:
         return f"Nothing was measured in full before the run ended{advice}. {_ended(outcome)}"
     if outcome.winner == plan.seeds[0]:
@@ -143,7 +142,7 @@ def verdict_of(plan: Plan, outcome: Outcome, version: int | None) -> str:
     search = f"{outcome.baseline.accuracy:.2f} -> {outcome.score.accuracy:.2f} on the search split (optimistic)"
     if outcome.gated is None or not outcome.gated.challenger.scores:
         if version is None:
-            why = f"the budget ended before the gate could be measured ({_LARGER_BUDGET}), or all of the gate's "
+            why = "the budget ended before the gate could be measured (give it a larger budget), or all of the gate's "
             why += "examples were changed in the meantime"
             if plan.gate_left_out and not plan.gate_ids:
                 why = f"no gate example can judge it ({told_left_out(plan.gate_left_out)})"
@@ -159,6 +158,17 @@ def verdict_of(plan: Plan, outcome: Outcome, version: int | None) -> str:
     flagged = told(flags_of(outcome.winner))
     asks = f" {flagged} Promoting it asks for force." if flagged else ""
     return f"Version {version} is better: {facts}. {_ended(outcome)}{asks}"
+
+
+def lacked_budget(plan: Plan, outcome: Outcome, version: int | None) -> bool:
+    """Tell whether a larger budget is what a run without a new version needs, as its verdict says."""
+    if version is not None or outcome.ended_by == "cancel":
+        return False
+    if outcome.winner is None:
+        return True
+    if outcome.winner == plan.seeds[0]:
+        return outcome.undecided
+    return bool(plan.gate_ids) and (outcome.gated is None or not outcome.gated.challenger.scores)
 
 
 def _ended(outcome: Outcome) -> str:
@@ -206,7 +216,7 @@ def _retry(run: runs.Run, status: RunStatus, result: RunResult | None) -> dict[s
     if status in {"queued", "running", "paused"} or (result is not None and result.version is not None):
         return {}
     given = EvolveRequest.parse(json.loads(run.config)["arguments"])
-    times = 2 if result is not None and _LARGER_BUDGET in result.verdict else 1
+    times = 2 if result is not None and result.lacked_budget else 1
     budget = min(times * given.budget_tokens, BUDGET_TOKENS[1])
     again = given.model_copy(update={"seed": (given.seed + 1) % (MAX_SEED + 1), "budget_tokens": budget})
     return again.model_dump(exclude={"skill"}, exclude_defaults=True)

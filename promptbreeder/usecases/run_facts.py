@@ -90,6 +90,8 @@ class RunResult(BaseModel):
     """Accuracy of the version on the search split, by which it was chosen: optimistic."""
     inherited: str = ""
     """What was taken over from other skills, and what it brought, in one sentence."""
+    lacked_budget: bool = False
+    """Whether a larger budget is what it needed; False also in results older than this."""
 
 
 def operators_of(run: runs.Run) -> Mapping[str, Record]:
