@@ -82,7 +82,7 @@ async def test_a_listener_hears_of_a_vote(client: Client, call: Call) -> None:
 @pytest.mark.parametrize("mode", NEW)
 async def test_a_listener_hears_of_a_run_until_its_end(client: Client, call: Call) -> None:
     """Every step of it; the version that it makes is announced before its end."""
-    arguments = {"skill": "tickets", "generations": 60, "budget_tokens": 600_000, "wait_seconds": 0}
+    arguments = {"skill": "tickets", "generations": 15, "budget_tokens": 600_000, "wait_seconds": 0}
     run = await call(client, "evolve_prompt", **arguments)
     updated = ResourceUpdated(f"run://{run['run_id']}")
     async with client.listen(resource_subscriptions=[updated.uri, "prompt://tickets/versions"]) as heard:
