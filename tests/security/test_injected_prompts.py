@@ -211,19 +211,20 @@ async def test_none_that_a_writer_offers_is_served_without_being_promoted_by_a_c
         assert (await service.prompt("tickets")).version == 1
 
 
+@pytest.mark.parametrize("payload", INJECTIONS)
 async def test_none_is_promoted_without_force_however_good_it_is(
     service: Service,
     keep: Callable[[Prompt], Any],
     ticket_skill: Callable[..., SkillDefinition],
     actor: Actor,
+    payload: str,
 ) -> None:
     """The refusal says what is suspicious; by itself the system does not promote it either."""
     await service.define_skill(ticket_skill(examples=[], settings={"opt_in_auto_promote": True}), actor)
-    for payload in INJECTIONS:
-        number = await keep(Prompt(instruction=f"{ON_TOPIC} {payload}"))
-        assert await promote_if_ready(service._bench, "tickets", number) is None
-        with pytest.raises(NotPromotable, match=r"Ready: .* Flagged: instruction: .* Show its text to the user first"):
-            await service.promote("tickets", number, "it is ready", actor)
+    number = await keep(Prompt(instruction=f"{ON_TOPIC} {payload}"))
+    assert await promote_if_ready(service._bench, "tickets", number) is None
+    with pytest.raises(NotPromotable, match=r"Ready: .* Flagged: instruction: .* Show its text to the user first"):
+        await service.promote("tickets", number, "it is ready", actor)
     assert (await service.prompt("tickets")).version == 1
 
 
