@@ -7,9 +7,9 @@ duplicates land together, so no example can leak from the gate into a prompt by 
 import hashlib
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
@@ -31,6 +31,8 @@ LEAST_VOTES = 7
 """With fewer votes no preference can be shown: 7 to 0 is the quickest."""
 
 Metric = Literal["label", "exact", "contains", "regex", "number", "list", "json", "f1", "preference"]
+_REVISED: Final[Mapping[Metric, int]] = {"json": 2}
+"""Metrics that have judged otherwise before: what they judged then is not compared with what they judge now."""
 
 
 def _scrubbed(value: object) -> object:
@@ -203,8 +205,11 @@ class Skill(BaseModel):
         return self.settings.allowed_decoding
 
     def as_labels(self, answers: Iterable[str | None]) -> tuple[str | None, ...]:
-        """Return expected answers as their labels are written: an example may have other letters or spacing."""
-        if self.metric != "label":
+        """Return expected answers as their labels are written: an example may have other letters or spacing.
+
+        Under a metric that tells letters or spacing apart, or without labels, as they are.
+        """
+        if self.metric not in {"label", "exact"}:
             return tuple(answers)
         written = {normalise(label): label for label in self.labels}
         return tuple(None if answer is None else written.get(normalise(answer), answer) for answer in answers)
@@ -224,7 +229,9 @@ class Skill(BaseModel):
     @property
     def judged(self) -> str:
         """Digest of all that decides how answers are taken and judged: labels, metric and limits can be redefined."""
-        rules = (self.metric, self.labels, self.answer_tokens, self.settings.number_tolerance)
+        rules: tuple[object, ...] = (self.metric, self.labels, self.answer_tokens, self.settings.number_tolerance)
+        if self.metric in _REVISED:
+            rules = (*rules, _REVISED[self.metric])
         return hashlib.sha256(repr(rules).encode()).hexdigest()[:12]
 
     def measured_on(self, fingerprint: str) -> str:

@@ -1,5 +1,7 @@
 """Skill: the split by content hash, and what a definition may not be."""
 
+import hashlib
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -125,3 +127,28 @@ def test_an_example_is_scrubbed_before_it_is_measured() -> None:
 def test_a_model_belongs_to_a_family_whatever_its_size_and_backend(model: str, family: str) -> None:
     """What is learnt on a small member is tried on a larger one, and not on strangers."""
     assert skill(model=model).family == family
+
+
+@pytest.mark.parametrize(("metric", "revised"), [("label", False), ("f1", False), ("json", True)])
+def test_only_what_a_metric_judges_otherwise_today_is_measured_anew(metric: str, *, revised: bool) -> None:
+    """Answers judged by an older rule are not compared with answers judged by today's; all others still count."""
+    known = skill(metric=metric, labels=["a", "b"] if metric == "label" else [])
+    rules = (known.metric, known.labels, known.answer_tokens, known.settings.number_tolerance)
+    of_the_first_release = hashlib.sha256(repr(rules).encode()).hexdigest()[:12]
+    assert (known.judged != of_the_first_release) is revised
+
+
+@pytest.mark.parametrize(
+    ("metric", "labels", "read"),
+    [
+        ("label", ["Bug fix", "docs"], ("Bug fix", "docs", None, "other")),
+        ("exact", ["Bug fix", "docs"], ("Bug fix", "docs", None, "other")),
+        ("exact", [], (" bug  FIX", "DOCS", None, "other")),
+        ("regex", ["Bug fix", "docs"], (" bug  FIX", "DOCS", None, "other")),
+    ],
+)
+def test_answers_are_read_as_their_labels_are_written(
+    metric: str, labels: list[str], read: tuple[str | None, ...]
+) -> None:
+    """Wherever the metric lets letters and spacing pass; a pattern is no label in other letters."""
+    assert skill(metric=metric, labels=labels).as_labels([" bug  FIX", "DOCS", None, "other"]) == read

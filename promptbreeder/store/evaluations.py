@@ -128,11 +128,12 @@ def models(db: Tables, skill: str, version: int) -> tuple[str, ...]:
 def met_gate(db: Tables, skill: str) -> tuple[Evaluation, ...]:
     """Return an evaluation on the gate split of each version that has one, in the order in which they met it."""
     # By row, as in `before`.
-    rows = db.query("SELECT * FROM evaluations WHERE skill = ? AND split = ? ORDER BY rowid", [skill, Split.GATE.value])
-    first: dict[int, Evaluation] = {}
-    for row in rows:
-        first.setdefault(row["version"], _evaluation(row))
-    return tuple(first.values())
+    rows = db.query(
+        "SELECT * FROM evaluations WHERE rowid IN (SELECT min(rowid) FROM evaluations WHERE skill = ? AND split = ? "
+        "GROUP BY version) ORDER BY rowid",
+        [skill, Split.GATE.value],
+    )
+    return tuple(_evaluation(row) for row in rows)
 
 
 def versions_measured_on(db: Tables, skill: str, ids: Collection[int]) -> tuple[int, ...]:

@@ -144,6 +144,15 @@ def previous_production(db: Tables, skill: str) -> int | None:
     return stack[-2] if len(stack) > 1 else None
 
 
+def entered_unjudged(db: Tables, skill: str) -> frozenset[int]:
+    """Return the versions that nobody had judged when they first came into production."""
+    first: dict[int, Event] = {}
+    for event in _moves(db, skill):
+        if event.after is not None:
+            first.setdefault(event.after, event)
+    return frozenset(number for number, event in first.items() if event.data.get("judged") is None)
+
+
 def was_production(db: Tables, skill: str, version: int) -> bool:
     """Return whether a version is or has been in production."""
     return any(event.after == version for event in _moves(db, skill))

@@ -1,6 +1,7 @@
 """Prompt versions: numbered from 1 within a skill, immutable, one for each content hash."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any, Literal, TypedDict
 
@@ -72,6 +73,12 @@ def add(
         }
     )
     return number
+
+
+def made_by(db: Tables, skill: str, run_ids: Collection[str]) -> frozenset[int]:
+    """Return the versions that came out of these runs."""
+    rows = db.query("SELECT n, run_id FROM versions WHERE skill = ? AND run_id IS NOT NULL", [skill])
+    return frozenset(row["n"] for row in rows if row["run_id"] in run_ids)
 
 
 def get(db: Tables, skill: str, n: int) -> Version:

@@ -1,6 +1,7 @@
 """Act on drift: roll back or evolve where the skill opted in, else say who can."""
 
 import json
+from dataclasses import replace
 from importlib import metadata
 
 from promptbreeder.errors import Conflict, InvalidInput, ModelError, ReplayMismatch
@@ -12,7 +13,6 @@ from promptbreeder.runs.plan import Plan
 from promptbreeder.store import checks, events, runs
 from promptbreeder.store.runs import Run
 from promptbreeder.store.tables import Tables
-from promptbreeder.usecases.deciding import promote_latest
 from promptbreeder.usecases.drifting import Standing
 from promptbreeder.usecases.evolving import cancel, evolve
 from promptbreeder.usecases.workbench import Workbench
@@ -42,37 +42,24 @@ async def act(bench: Workbench, engine: Engine, stands: Standing, decision: Deci
     return await _evolve(bench, engine, check)
 
 
-async def go_on(bench: Workbench, engine: Engine, stands: Standing, check: SkillCheck) -> tuple[SkillCheck, str | None]:
+async def go_on(bench: Workbench, engine: Engine, stands: Standing, check: SkillCheck) -> tuple[SkillCheck, Standing]:
     """Take over a run that the monitor began and that nobody drives any more: nobody else knows of it.
 
-    One that cannot be replayed any more is ended. Also return the run that is going on then.
+    One that cannot go on here waits, and counts as none: another process may know the writer that it began with.
     """
     run = await bench.store.read(lambda db: _orphan(db, stands, bench.clock()))
     if run is None:
-        return check, stands.run
+        return check, stands
     try:
         if not await _is_resumable(bench, run):
-            await cancel(bench, engine, run.run_id, by_itself())
-            ended = f"{check.sentence} Run {run.run_id} began under another model or program and was ended."
-            return _saying(check, ended), None
+            waits = f"Run {run.run_id} began under another model, writer or program and waits for it."
+            return _saying(check, f"{check.sentence} {waits}"), replace(stands, run=None)
         await evolve(bench, engine, EvolveRequest(skill=check.skill, run_id=run.run_id), by_itself())
     except (InvalidInput, Conflict, ModelError) as error:
         trouble = f"{check.sentence} Run {run.run_id} could not go on: {error}"
-        return _saying(check, trouble, run_id=run.run_id), run.run_id
-    going = _saying(check, f"{check.sentence} Run {run.run_id} goes on.", acted=True, run_id=run.run_id)
-    return going, run.run_id
-
-
-async def make_up(bench: Workbench, check: SkillCheck) -> SkillCheck:
-    """Promote what the newest run or vote made ready, where the skill opted in and that has not been done yet.
-
-    It follows a run or a vote at once, as a rule; but it may have to measure, and who does may be stopped meanwhile.
-    """
-    moved = await promote_latest(bench, check.skill)
-    if moved is None:
-        return check
-    sentence = f"{check.sentence} Version {moved.after} was promoted: {moved.evidence}"
-    return _saying(check, sentence, acted=True, production=moved.after)
+        return _saying(check, trouble, run_id=run.run_id), stands
+    going = f"{check.sentence} Run {run.run_id} goes on."
+    return _saying(check, going, acted=True, run_id=run.run_id), stands
 
 
 async def _is_resumable(bench: Workbench, run: Run) -> bool:
@@ -139,6 +126,10 @@ async def _evolve(bench: Workbench, engine: Engine, check: SkillCheck) -> SkillC
     # Another seed each time: the same search would only find again what it found.
     request = EvolveRequest(skill=check.skill, seed=int(now) % 2**31)
     try:
+        waiting = await bench.store.read(lambda db: runs.live(db, check.skill))
+        if waiting is not None and not waiting.is_leased(now):
+            # It waited for what this process does not have (`go_on`), and has had its time.
+            await cancel(bench, engine, waiting.run_id, by_itself())
         run_id = await evolve(bench, engine, request, by_itself())
     except (InvalidInput, Conflict, ModelError) as error:
         return _saying(check, f"{check.sentence} An evolution could not be started: {error}")

@@ -88,28 +88,6 @@ async def promote_if_ready(bench: Workbench, name: str, number: int) -> Moved | 
     return None
 
 
-async def promote_latest(bench: Workbench, name: str) -> Moved | None:
-    """Promote what the newest run or vote made ready where its own attempt did not come to an end; None: nothing."""
-    for number in await bench.store.read(lambda db: _latest(db, name)):
-        moved = await promote_if_ready(bench, name, number)
-        if moved is not None:
-            return moved
-    return None
-
-
-def _latest(db: Tables, name: str) -> tuple[int, ...]:
-    """Return the versions that the newest run and the newest vote were about, but for production."""
-    evolved, vote = events.newest(db, name, "evolved"), events.newest(db, name, "vote")
-    found: list[int | None] = []
-    # What a cancelled run found is never promoted without a call.
-    if evolved is not None and evolved.data.get("status") == "finished":
-        found.append(evolved.after)
-    if vote is not None:
-        found += [vote.data["a"], vote.data["b"]]
-    production = events.production(db, name)
-    return tuple(dict.fromkeys(number for number in found if number not in {None, production}))
-
-
 async def _state(bench: Workbench, name: str, number: int) -> tuple[Skill, Version, Version]:
     return await bench.store.read(
         lambda db: (skills.get(db, name), versions.get(db, name, number), versions.production(db, name))

@@ -111,7 +111,7 @@ class StoreDesk:
                 + _late(runs.waiting_immigrants(db, run_id)),
                 search_score=outcome.score.accuracy if outcome is not None and outcome.score is not None else None,
                 inherited=told_of_lessons(db, run_id, plan, outcome, version),
-                lacked_budget=judged is not None and lacked_budget(plan, judged, version),
+                lacked_budget=outcome is not None and lacked_budget(plan, outcome, version),
             )
             status: RunStatus = "cancelled" if outcome is None or outcome.ended_by == "cancel" else "finished"
             runs.stop(db, run_id, fence, status=status, result=result.model_dump_json(), error=None, now=now)

@@ -110,11 +110,9 @@ def gate_uses(db: Tables, skill: Skill, version: Version, fair: Witnesses) -> in
     by_run = itertools.takewhile(lambda run: run.run_id != version.run_id, ended)
     past = [(run.created_at, frozenset(json.loads(run.config)["plan"]["gate_ids"])) for run in by_run]
     asked = itertools.takewhile(lambda other: other.version != version.n, evaluations.met_gate(db, skill.name))
-    for other in asked:
-        known = versions.get(db, skill.name, other.version)
-        # What was in production was measured for what was compared with it.
-        if known.run_id not in own_runs and not events.was_production(db, skill.name, other.version):
-            past.append((other.created_at, frozenset(other.example_ids)))
+    # What came into production unjudged was measured for what was compared with it.
+    else_counted = {*events.entered_unjudged(db, skill.name), *versions.made_by(db, skill.name, own_runs)}
+    past += [(other.created_at, frozenset(other.example_ids)) for other in asked if other.version not in else_counted]
     return uses_since_renewal([ids for _, ids in sorted(past, key=itemgetter(0))], frozenset(fair.ids))
 
 

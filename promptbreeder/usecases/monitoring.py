@@ -20,7 +20,7 @@ from promptbreeder.skill import Split
 from promptbreeder.store import calls, checks, evaluations, events, examples, leases, replies, skills
 from promptbreeder.store.checks import Check
 from promptbreeder.store.tables import Tables
-from promptbreeder.usecases.acting import act, by_itself, go_on, make_up
+from promptbreeder.usecases.acting import act, by_itself, go_on
 from promptbreeder.usecases.drifting import Standing, standing, told
 from promptbreeder.usecases.measuring import gate_evaluation
 from promptbreeder.usecases.witnesses import witnesses
@@ -141,12 +141,10 @@ async def _check(bench: Workbench, engine: Engine, name: str, *, open_models: bo
     # Remembered before anything is done: whoever is killed meanwhile has looked.
     if await bench.store.write(lambda db: _note(db, seen, check, now)):
         bench.changed("history", name)
-    acted, run = await go_on(bench, engine, seen.stands, check)
+    acted, stands = await go_on(bench, engine, seen.stands, check)
     # A run that goes on is the evolution that is due. It says nothing against a rollback.
     if decision.action == "roll back" or (decision.action == "evolve" and acted.run_id is None):
-        acted = await act(bench, engine, replace(seen.stands, run=run), decision, acted)
-    if open_models or bench.has_open(seen.stands.skill.model):
-        acted = await make_up(bench, acted)
+        acted = await act(bench, engine, stands, decision, acted)
     if acted is check:
         return check
     await bench.store.write(lambda db: _remember(db, seen, acted, now))

@@ -121,7 +121,7 @@ def report_of(run: runs.Run, now: float) -> RunReport:
         rejected=progress.rejected,
         inherited=result.inherited if result else offered(plan),
         likelihood_agreement=None if progress.agreement is None else round(progress.agreement, 2),
-        retry=_retry(run, status, result),
+        retry=_retry(run, result),
         next_step=_next_step(run, status, result),
     )
 
@@ -161,8 +161,8 @@ def verdict_of(plan: Plan, outcome: Outcome, version: int | None) -> str:
 
 
 def lacked_budget(plan: Plan, outcome: Outcome, version: int | None) -> bool:
-    """Tell whether a larger budget is what a run without a new version needs, as its verdict says."""
-    if version is not None or outcome.ended_by == "cancel":
+    """Tell whether a larger budget is what a run without a new version needs; `outcome` is as it was measured."""
+    if version is not None or outcome.ended_by in {"cancel", "time"}:
         return False
     if outcome.winner is None:
         return True
@@ -211,9 +211,9 @@ def _eta(status: RunStatus, progress: RunProgress, limit: int) -> float | None:
     return round(progress.seconds / progress.usage.tokens * max(0, limit - progress.usage.tokens), 0)
 
 
-def _retry(run: runs.Run, status: RunStatus, result: RunResult | None) -> dict[str, str | int]:
+def _retry(run: runs.Run, result: RunResult | None) -> dict[str, str | int]:
     """Return how to try once more after a run that brought nothing; a strategy is not dropped by a new seed."""
-    if status in {"queued", "running", "paused"} or (result is not None and result.version is not None):
+    if not run.has_ended or (result is not None and result.version is not None):
         return {}
     given = EvolveRequest.parse(json.loads(run.config)["arguments"])
     times = 2 if result is not None and result.lacked_budget else 1

@@ -11,8 +11,6 @@ from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import VoteReport
 from promptbreeder.service import Service
 
-from .conftest import GOOD
-
 pytestmark = pytest.mark.anyio
 Definition = Callable[..., SkillDefinition]
 
@@ -96,33 +94,3 @@ async def test_a_vote_counts_also_where_the_model_is_gone(
         report = await service.vote(duel.duel_id, "tie", actor)
         assert (report.ties, report.notice) == (1, None)
         assert await production(service) == 1
-
-
-async def test_what_a_vote_made_ready_while_it_could_not_be_judged_is_promoted_by_the_monitor(
-    database: Path, open_service: Callable[..., Service], reader: ScriptedModel, actor: Actor, ticket_skill: Definition
-) -> None:
-    """The model was gone, or the server stopped, after the vote was stored: nobody has to vote again."""
-    async with open_service(database, reader) as service:
-        await opt_in(service, ticket_skill, actor)
-        better = (await service.define_skill(ticket_skill(prompt=GOOD, examples=[]), actor)).version
-        duel = await service.compare("tickets", text="Ticket 1: parcel, parcel", b=better)
-    async with open_service(database, ScriptedModel(fail_at={1: ModelCrashed("the model died")})) as service:
-        assert (await service.vote(duel.duel_id, "tie", actor)).notice is None
-        assert await production(service) == 1
-    async with open_service(database, reader) as service:
-        (check,) = (await service.monitor()).checks
-        assert (check.acted, check.production) == (True, better)
-        assert f"Version {better} was promoted: Ready: +" in check.sentence
-        assert await production(service) == better
-
-
-async def test_what_nobody_ran_or_voted_on_is_not_promoted_by_the_monitor(
-    service: Service, better: int, actor: Actor, ticket_skill: Definition
-) -> None:
-    """However good it is: a text that was only handed in waits for somebody to ask."""
-    await opt_in(service, ticket_skill, actor)
-    fitness = (await service.fitness("tickets", better)).version
-    assert fitness is not None
-    assert fitness.verdict.startswith("Ready")
-    await service.monitor()
-    assert await production(service) == 1

@@ -221,6 +221,10 @@ async def test_texts_that_somebody_wrote_use_the_gate_in_the_order_in_which_they
     assert (evidence.gate_uses, evidence.verdict) == (10, "gate worn")
     assert "10 candidates were judged by these gate examples" in known.verdict
     assert (await known_of(service, written[-1]))[1].gate_uses == 0
+    for version in written:
+        await service.promote("tickets", version, "let us see", actor, force=True)
+        await service.rollback("tickets", "no better", actor)
+    assert (await known_of(service, better))[1].gate_uses == 10, "trying them renews nothing"
 
 
 @pytest.mark.parametrize(

@@ -327,7 +327,7 @@ async def test_a_cancelled_run_that_its_process_could_not_conclude_keeps_the_mon
     assert (await service.get_run(old.run_id)).status == "cancelled"
 
 
-async def test_a_run_that_cannot_be_replayed_any_more_keeps_the_monitor_from_nothing(  # noqa: PLR0917
+async def test_a_run_that_cannot_go_on_here_waits_and_keeps_the_monitor_from_nothing(  # noqa: PLR0917  fixtures
     database: Path,
     open_service: Callable[..., Service],
     live: Live,
@@ -335,23 +335,28 @@ async def test_a_run_that_cannot_be_replayed_any_more_keeps_the_monitor_from_not
     clock: Clock,
     actor: Actor,
 ) -> None:
-    """The model changed while it was stopped: it is ended, and another evolution is started when one is due."""
+    """Where its model is, it goes on; elsewhere it gives way when another evolution is due."""
+    same, other = ScriptedModel(first_word_or_billing), ScriptedModel(first_word_or_billing, name="changed")
     await opted_in()
     await live(wrong=20)
-    async with open_service(database, ScriptedModel(first_word_or_billing), clock=clock) as other:
-        old = (await checked(other)).run_id
+    async with open_service(database, same, clock=clock) as first:
+        old = (await checked(first)).run_id
         assert old is not None
-    async with open_service(database, ScriptedModel(first_word_or_billing, name="changed"), clock=clock) as later:
-        check = await checked(later)
+    async with open_service(database, other, clock=clock) as elsewhere:
+        check = await checked(elsewhere)
         assert (check.acted, check.run_id) == (False, None)
-        assert f"Run {old} began under another model or program and was ended." in check.sentence
-        assert (await later.get_run(old)).status == "cancelled"
+        assert f"Run {old} began under another model, writer or program and waits for it." in check.sentence
+        assert (await elsewhere.get_run(old)).status == "paused"
+    async with open_service(database, same, clock=clock) as back:
+        assert (await checked(back)).run_id == old
+    async with open_service(database, other, clock=clock) as elsewhere:
         clock.now += 8 * DAY
-        await live(wrong=20, by=later)
-        check = await checked(later)
+        await live(wrong=20, by=elsewhere)
+        check = await checked(elsewhere)
         assert check.acted
         assert check.run_id not in {None, old}
-        await later.cancel_run(check.run_id, actor)
+        assert (await elsewhere.get_run(old)).status == "cancelled"
+        await elsewhere.cancel_run(check.run_id, actor)
 
 
 async def test_a_run_of_the_monitor_does_not_stand_in_the_way_of_a_rollback(  # noqa: PLR0917
