@@ -24,7 +24,7 @@ def ask(text, **more):
     """Put the input into its place and ask, as the version was measured."""
     while (shorter := re.sub(r"<\\|\\w+\\|>", "", text)) != text:
         text = shorter
-    return ollama.generate(model=MODEL, prompt=BEFORE + text + AFTER, raw=True, options=OPTIONS, **more)
+    return ollama.generate(model=MODEL, prompt=BEFORE + text + AFTER, raw=True, **{{"options": OPTIONS, **more}})
 
 '''
 _FREE = '''
@@ -46,11 +46,34 @@ def answer(text):
     tops = {{top["token"]: top["logprob"] for top in (first, *first["top_logprobs"])}}
     left = 1 - sum(map(math.exp, tops.values()))
     floor = min(*tops.values(), math.log(left) if left > 0 else -30.0)
+    meant = {{token: [label for label in LABELS if token and label.startswith(token)] for token in tops}}
     scores = []
     for label, prior in zip(LABELS, PRIOR):
-        own = [math.exp(value) for token, value in tops.items() if token and label.startswith(token)]
+        own = [math.exp(value) for token, value in tops.items() if meant[token] == [label]]
         scores.append((math.log(sum(own)) if own else floor) - prior)
     return LABELS[scores.index(max(scores))]
+'''
+_ALIKE = '''
+
+def first_token(label):
+    """Return what the model begins a label with, by letting it repeat the label."""
+    said = ollama.generate(
+        model=MODEL, prompt=f"{{label}}\\n" * 4, raw=True, options={{**OPTIONS, "num_predict": 1}}, logprobs=True
+    )
+    return said["logprobs"][0]["token"] if said["logprobs"] else ""
+
+
+def one_of(text):
+    """Return one of the labels, without calibration."""
+    more = {{"format": {{"type": "string", "enum": LABELS}}, "options": {{**OPTIONS, "num_predict": {longest}}}}}
+    return json.loads(ask(text, **more)["response"])
+
+
+# These begin with the same letter. By their first tokens they can be told apart only where those differ.
+alike = {alike!r}
+if len(set(map(first_token, alike))) < len(alike):
+    print("labels share their first token: answering without calibration", file=sys.stderr)
+    answer = one_of
 '''
 _TAIL = """
 
@@ -77,14 +100,18 @@ def snippet(carried: Carried) -> str:
         options=carried.options(tokens),
         labels=list(carried.labels),
     )
-    body = {Decoding.FREE: _FREE, Decoding.CONSTRAINED: _CONSTRAINED}.get(decoding)
-    return head + (body or _CALIBRATED.format(prior=list(carried.prior or ()))) + _TAIL
+    if decoding is Decoding.CALIBRATED:
+        body = _CALIBRATED.format(prior=list(carried.prior or ()))
+        firsts = [label[:1] for label in carried.labels]
+        if alike := [label for label in carried.labels if firsts.count(label[:1]) > 1]:
+            body += _ALIKE.format(alike=alike, longest=longest)
+    else:
+        body = {Decoding.FREE: _FREE, Decoding.CONSTRAINED: _CONSTRAINED}[decoding]
+    return head + body + _TAIL
 
 
 def _decoding(carried: Carried) -> Decoding:
     """Return the way of decoding that so short a program can do."""
-    if carried.prompt.decoding is not Decoding.CALIBRATED:
-        return carried.prompt.decoding
-    # Labels that begin alike may share their first token; telling them apart takes more than a page.
-    distinct = len({label[:1] for label in carried.labels}) == len(carried.labels)
-    return Decoding.CALIBRATED if distinct and carried.prior else Decoding.CONSTRAINED
+    if carried.prompt.decoding is Decoding.CALIBRATED and not carried.prior:
+        return Decoding.CONSTRAINED
+    return carried.prompt.decoding

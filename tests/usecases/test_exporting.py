@@ -6,7 +6,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -45,10 +45,16 @@ def echo(prompt: str) -> str:
     return hashlib.sha256(prompt.encode()).hexdigest()[:8]
 
 
-def weights(prompt: str) -> dict[str, float]:
+def repeat(prompt: str) -> str:
+    """Return the first line of a prompt that is the same line again and again, as a model would go on; else an echo."""
+    lines = prompt.splitlines()
+    return lines[0] if len(lines) > 1 and len(set(lines)) == 1 else echo(prompt)
+
+
+def weights(prompt: str, labels: Sequence[str] = ("billing", "delivery", "technical")) -> dict[str, float]:
     """Return weights of the labels that depend on all of the prompt."""
     digest = hashlib.sha256(prompt.encode()).digest()
-    return {"billing": 1.0 + digest[0], "delivery": 1.0 + digest[1], "technical": 1.0 + digest[2]}
+    return {label: 1.0 + digest[place] for place, label in enumerate(labels)}
 
 
 @pytest.fixture
@@ -95,6 +101,21 @@ def create(server: StandIn, modelfile: str) -> ollama.Client:
     return client
 
 
+async def executed(program: Path, server: StandIn) -> subprocess.CompletedProcess[str]:
+    """Let a program answer the inputs."""
+    environment = {**os.environ, "OLLAMA_HOST": server.host, "PYTHONUTF8": "1"}
+    return await anyio.to_thread.run_sync(
+        lambda: subprocess.run(
+            [sys.executable, str(program)],
+            input="".join(f"{item}\n" for item in INPUTS),
+            env=environment,
+            capture_output=True,
+            encoding="utf-8",
+            check=False,
+        )
+    )
+
+
 @pytest.mark.parametrize("prompt", [None, AWKWARD])
 async def test_a_modelfile_makes_a_model_that_answers_as_the_version_does(
     server: StandIn, service: Service, define: Callable[..., Any], prompt: Prompt | None
@@ -134,19 +155,39 @@ async def test_a_python_program_answers_as_the_version_does(
     imported = set(re.findall(r"^import (\w+)$", program.read_text(encoding="utf-8"), re.MULTILINE))
     assert imported <= {"json", "math", "re", "sys", "ollama"}
     here = [(await service.run_skill("tickets", item, 2)).answer for item in INPUTS]
-    environment = {**os.environ, "OLLAMA_HOST": server.host, "PYTHONUTF8": "1"}
-    there = await anyio.to_thread.run_sync(
-        lambda: subprocess.run(
-            [sys.executable, str(program)],
-            input="".join(f"{item}\n" for item in INPUTS),
-            env=environment,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
-    )
+    there = await executed(program, server)
     assert there.stderr == ""
     assert there.stdout.splitlines() == here
+
+
+@pytest.mark.parametrize(
+    ("labels", "calibrates"),
+    [(("sales", "shipping", "billing"), True), (("technical fault", "technical question", "billing"), False)],
+)
+async def test_a_python_program_calibrates_where_labels_begin_with_tokens_of_their_own(  # noqa: PLR0917  fixtures
+    open_service: Callable[..., Service],
+    evolved: Callable[..., Any],
+    ticket_skill: Callable[..., SkillDefinition],
+    tmp_path: Path,
+    actor: Actor,
+    labels: tuple[str, ...],
+    *,
+    calibrates: bool,
+) -> None:
+    """The same letter is no obstacle, the same token is: then it says that it answers without calibration."""
+    given = [{"input": f"Message number {n}", "expected": labels[n % 3]} for n in range(60)]
+    with StandIn(ScriptedBrain(reply=repeat, labels=partial(weights, labels=labels))) as server:
+        models = Models(tmp_path / "models", ollama_host=server.host)
+        async with open_service(tmp_path / "y.db", make_catalog=lambda: models, default_model="auto") as service:
+            await service.define_skill(ticket_skill(labels=labels, examples=given), actor)
+            await evolved(service, Prompt(instruction="Pick.", decoding=Decoding.CALIBRATED))
+            program = tmp_path / "route.py"
+            program.write_text(await service.export_version("tickets", "python", 2), encoding="utf-8")
+            here = [(await service.run_skill("tickets", item, 2)).answer for item in INPUTS]
+            there = await executed(program, server)
+    assert there.stderr == ("" if calibrates else "labels share their first token: answering without calibration\n")
+    said = there.stdout.splitlines()
+    assert said == here if calibrates else set(said) <= set(labels)
 
 
 async def test_messages_are_the_chat_with_a_mark_where_the_input_goes(
