@@ -1,10 +1,9 @@
-"""Runs: a row, a journal and immigrants; every write of a driver checks its fence.
+"""Runs: a row and a journal; every write of a driver checks its fence.
 
 The lease says which process drives a run until when; the fence grows with each claim, so a process that was stopped
 beyond its lease and woke up again cannot write any more (Kleppmann's fencing token).
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -254,33 +253,6 @@ def journal(db: Tables, run_id: str) -> tuple[JournalRow, ...]:
     """Return the journal, in order."""
     rows = db.query("SELECT n, ask_kind, ask_hash, answer FROM run_journal WHERE run_id = ? ORDER BY n", [run_id])
     return tuple(JournalRow(**row) for row in rows)
-
-
-def add_immigrants(db: Tables, run_id: str, prompts: Sequence[str], *, now: float) -> None:
-    """Hand prompts (JSON) to a run.
-
-    Raises:
-        Conflict: if it has ended.
-    """
-    run = get(db, run_id)
-    if run.has_ended:
-        raise Conflict(f"run {run_id} has ended ({run.status}) and takes no candidates")
-    db.table("immigrants").insert_all([{"run_id": run_id, "prompt": prompt, "created_at": now} for prompt in prompts])
-
-
-def waiting_immigrants(db: Tables, run_id: str) -> int:
-    """Return how many candidates were handed in and not taken."""
-    return db.table("immigrants").count_where("run_id = ? AND consumed_at IS NULL", [run_id])
-
-
-def take_immigrants(db: Tables, run_id: str, fence: int, *, now: float) -> tuple[str, ...]:
-    """Return the prompts not yet taken, in order, and mark them; raises LeaseLost."""
-    held(db, run_id, fence)
-    rows = list(
-        db.query("SELECT id, prompt FROM immigrants WHERE run_id = ? AND consumed_at IS NULL ORDER BY id", [run_id])
-    )
-    db.execute("UPDATE immigrants SET consumed_at = ? WHERE run_id = ? AND consumed_at IS NULL", [now, run_id])
-    return tuple(row["prompt"] for row in rows)
 
 
 def held(db: Tables, run_id: str, fence: int) -> Run:

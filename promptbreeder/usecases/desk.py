@@ -21,7 +21,7 @@ from promptbreeder.runs.ledger import Ledger
 from promptbreeder.runs.outcome import Outcome, Progress
 from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import Split
-from promptbreeder.store import evaluations, events, examples, replies, runs, versions
+from promptbreeder.store import evaluations, events, examples, immigrants, replies, runs, versions
 from promptbreeder.store import units as stored_units
 from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
@@ -108,7 +108,7 @@ class StoreDesk:
             result = RunResult(
                 version=version,
                 verdict=(NOT_REPLAYED if judged is None else verdict_of(plan, judged, version))
-                + _late(runs.waiting_immigrants(db, run_id)),
+                + _late(immigrants.waiting(db, run_id)),
                 search_score=outcome.score.accuracy if outcome is not None and outcome.score is not None else None,
                 inherited=told_of_lessons(db, run_id, plan, outcome, version),
                 lacked_budget=outcome is not None and lacked_budget(plan, outcome, version),

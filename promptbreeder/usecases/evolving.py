@@ -16,7 +16,7 @@ from promptbreeder.runs.affordable import list_characters
 from promptbreeder.runs.engine import Engine
 from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import MIN_SEARCH_EXAMPLES, Skill, Split
-from promptbreeder.store import duels, events, examples, runs, skills, versions
+from promptbreeder.store import duels, events, examples, immigrants, runs, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.reporting import run_report
 from promptbreeder.usecases.teaching import taught
@@ -63,7 +63,7 @@ async def evolve(bench: Workbench, engine: Engine, request: EvolveRequest, actor
             now=now,
         )
         if later:
-            runs.add_immigrants(db, run_id, [prompt.model_dump_json() for prompt in later], now=now)
+            immigrants.add(db, run_id, [prompt.model_dump_json() for prompt in later], now=now)
         events.append(
             db,
             ts=now,
@@ -199,7 +199,7 @@ async def _hand_in(bench: Workbench, request: EvolveRequest, run: runs.Run) -> N
     skill = Plan.model_validate(json.loads(run.config)["plan"]).skill
     prompts = await _prompts_of(bench, skill, request.candidates)
     await bench.store.write(
-        lambda db: runs.add_immigrants(db, run_id, [p.model_dump_json() for p in prompts], now=bench.clock())
+        lambda db: immigrants.add(db, run_id, [p.model_dump_json() for p in prompts], now=bench.clock())
     )
 
 

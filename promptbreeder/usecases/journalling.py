@@ -6,7 +6,7 @@ from promptbreeder.evaluation.meter import Usage
 from promptbreeder.evolution import asks
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.journal import ENTRY, AnyAsk, Entry, Stored, ask_hash
-from promptbreeder.store import runs
+from promptbreeder.store import immigrants, runs
 from promptbreeder.store import units as stored_units
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.workbench import Workbench
@@ -42,7 +42,7 @@ class StoredJournal:
         now = self._bench.clock()
 
         def write(db: Tables) -> Entry:
-            taken = runs.take_immigrants(db, self._run_id, self._fence, now=now)
+            taken = immigrants.take(db, self._run_id, self._fence, now=now)
             entry = Entry(
                 answer=asks.Arrived(prompts=tuple(Prompt.model_validate_json(text) for text in taken)),
                 usage=Usage(),

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from promptbreeder.errors import Conflict, LeaseLost, NotFound
 from promptbreeder.results import RunStatus
-from promptbreeder.store import runs
+from promptbreeder.store import immigrants, runs
 from promptbreeder.store import units as stored_units
 from promptbreeder.store.tables import Tables
 
@@ -40,7 +40,7 @@ _WRITES: dict[str, Callable[[Tables, int], object]] = {
     "heartbeat": lambda db, fence: runs.heartbeat(db, "r-1", fence, now=1.0),
     "progress": lambda db, fence: runs.set_progress(db, "r-1", fence, "{}", now=1.0),
     "stop": lambda db, fence: _stop(db, fence, "finished"),
-    "immigrants": lambda db, fence: runs.take_immigrants(db, "r-1", fence, now=1.0),
+    "immigrants": lambda db, fence: immigrants.take(db, "r-1", fence, now=1.0),
 }
 """Everything that only the driver may do."""
 
@@ -77,7 +77,7 @@ def test_a_missing_run_is_reported(db: Tables) -> None:
     for work in (
         lambda: runs.get(db, "r-9"),
         lambda: _claim(db, "a", 0.0, "r-9"),
-        lambda: runs.add_immigrants(db, "r-9", ["{}"], now=0.0),
+        lambda: immigrants.add(db, "r-9", ["{}"], now=0.0),
         lambda: runs.request_cancel(db, "r-9", now=0.0),
     ):
         with pytest.raises(NotFound, match="r-9"):
@@ -89,7 +89,7 @@ def test_who_drives_a_run_that_is_gone_has_lost_it(db: Tables) -> None:
     for work in (
         lambda: _append(db, 1, 0, run_id="r-9"),
         lambda: runs.heartbeat(db, "r-9", 1, now=0.0),
-        lambda: runs.take_immigrants(db, "r-9", 1, now=0.0),
+        lambda: immigrants.take(db, "r-9", 1, now=0.0),
     ):
         with pytest.raises(LeaseLost, match="r-9 is not in the database any more"):
             work()
@@ -180,14 +180,14 @@ def test_who_was_stopped_beyond_its_lease_cannot_write_any_more(
 ) -> None:
     """It does not know that it slept; the fence does. Nothing of the new driver's is changed."""
     stale = _claim(run, "a", 0.0)
-    runs.add_immigrants(run, "r-1", ["guest"], now=0.0)
+    immigrants.add(run, "r-1", ["guest"], now=0.0)
     fresh = _claim(run, "b", 31.0)
     before = runs.get(run, "r-1")
     with pytest.raises(LeaseLost, match="r-1"):
         write(run, stale)
     assert runs.get(run, "r-1") == before
     assert runs.journal(run, "r-1") == ()
-    assert runs.take_immigrants(run, "r-1", fresh, now=32.0) == ("guest",)
+    assert immigrants.take(run, "r-1", fresh, now=32.0) == ("guest",)
 
 
 @pytest.mark.parametrize("status", [*_ENDINGS, "paused"])
@@ -338,22 +338,22 @@ def test_a_generation_told_again_replaces_itself(run: Tables) -> None:
 def test_immigrants_are_taken_once_and_in_order(run: Tables) -> None:
     """Those that come later are taken the next time."""
     fence = _claim(run, "a", 0.0)
-    assert runs.take_immigrants(run, "r-1", fence, now=1.0) == ()
-    runs.add_immigrants(run, "r-1", ["b", "a"], now=1.0)
-    runs.add_immigrants(run, "r-1", ["c"], now=1.0)
-    assert runs.take_immigrants(run, "r-1", fence, now=2.0) == ("b", "a", "c")
-    runs.add_immigrants(run, "r-1", ["d"], now=3.0)
-    assert runs.take_immigrants(run, "r-1", fence, now=4.0) == ("d",)
-    assert runs.take_immigrants(run, "r-1", fence, now=5.0) == ()
+    assert immigrants.take(run, "r-1", fence, now=1.0) == ()
+    immigrants.add(run, "r-1", ["b", "a"], now=1.0)
+    immigrants.add(run, "r-1", ["c"], now=1.0)
+    assert immigrants.take(run, "r-1", fence, now=2.0) == ("b", "a", "c")
+    immigrants.add(run, "r-1", ["d"], now=3.0)
+    assert immigrants.take(run, "r-1", fence, now=4.0) == ("d",)
+    assert immigrants.take(run, "r-1", fence, now=5.0) == ()
 
 
 def test_immigrants_go_to_the_run_they_were_handed_to(run: Tables, stock: Callable[..., None]) -> None:
     """Another run takes nothing of theirs, nor marks it."""
     stock(run, "other")
     _create(run, "r-2", skill="other")
-    runs.add_immigrants(run, "r-1", ["guest"], now=0.0)
-    assert runs.take_immigrants(run, "r-2", _claim(run, "b", 0.0, "r-2"), now=1.0) == ()
-    assert runs.take_immigrants(run, "r-1", _claim(run, "a", 0.0), now=1.0) == ("guest",)
+    immigrants.add(run, "r-1", ["guest"], now=0.0)
+    assert immigrants.take(run, "r-2", _claim(run, "b", 0.0, "r-2"), now=1.0) == ()
+    assert immigrants.take(run, "r-1", _claim(run, "a", 0.0), now=1.0) == ("guest",)
 
 
 @pytest.mark.parametrize("status", _ENDINGS)
@@ -361,7 +361,7 @@ def test_a_run_that_has_ended_takes_no_candidates(run: Tables, status: RunStatus
     """They would wait for ever."""
     _stop(run, _claim(run, "a", 0.0), status)
     with pytest.raises(Conflict, match=f"ended .{status}"):
-        runs.add_immigrants(run, "r-1", ["guest"], now=1.0)
+        immigrants.add(run, "r-1", ["guest"], now=1.0)
 
 
 # --- All together
@@ -418,7 +418,7 @@ class Drivers(RuleBasedStateMachine):
     def take(self, process: int) -> None:
         """Take exactly the guests that nobody took."""
         with _refused(self._unless_holder(process)):
-            taken = runs.take_immigrants(self.db, "r-1", self.fences[process], now=self.now)
+            taken = immigrants.take(self.db, "r-1", self.fences[process], now=self.now)
             assert list(taken) == self.waiting
             self.waiting.clear()
 
@@ -433,7 +433,7 @@ class Drivers(RuleBasedStateMachine):
     def hand_in(self) -> None:
         """Hand in a guest from outside."""
         with _refused(Conflict if self.ended else None):
-            runs.add_immigrants(self.db, "r-1", [f"guest {self.now}"], now=self.now)
+            immigrants.add(self.db, "r-1", [f"guest {self.now}"], now=self.now)
             self.waiting.append(f"guest {self.now}")
 
     @rule()
