@@ -1,6 +1,5 @@
 """Act on drift: roll back or evolve where the skill opted in, else say who can."""
 
-import json
 from dataclasses import replace
 from importlib import metadata
 
@@ -9,12 +8,12 @@ from promptbreeder.lifecycle.drift import Decision, is_cooling
 from promptbreeder.requests import Actor, EvolveRequest
 from promptbreeder.results import SkillCheck
 from promptbreeder.runs.engine import Engine
-from promptbreeder.runs.plan import Plan
 from promptbreeder.store import checks, events, runs
 from promptbreeder.store.runs import Run
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.drifting import Standing
 from promptbreeder.usecases.evolving import cancel, evolve
+from promptbreeder.usecases.run_facts import plan_of
 from promptbreeder.usecases.workbench import Workbench
 
 
@@ -63,9 +62,9 @@ async def go_on(bench: Workbench, engine: Engine, stands: Standing, check: Skill
 
 
 async def _is_resumable(bench: Workbench, run: Run) -> bool:
-    plan = Plan.model_validate(json.loads(run.config)["plan"])
+    plan = plan_of(run)
     executor = await bench.model(plan.skill.model)
-    writer = await bench.model(bench.default_writer or plan.skill.model)
+    writer = await bench.model(bench.writer_of(plan.skill))
     try:
         plan.check_resumable(executor.fingerprint, writer.fingerprint)
     except ReplayMismatch:

@@ -3,7 +3,6 @@
 Of examples it holds failures on the train split alone: what a writer saw must not be what prompts are measured on.
 """
 
-import json
 from collections.abc import Mapping
 
 from promptbreeder.prompt import MAX_PROMPT_CHARACTERS, strictest
@@ -15,7 +14,7 @@ from promptbreeder.store import examples, runs
 from promptbreeder.store.examples import StoredExample
 from promptbreeder.store.tables import Tables
 from promptbreeder.text import shortened
-from promptbreeder.usecases.run_facts import Probed, RunProgress
+from promptbreeder.usecases.run_facts import Probed, RunProgress, plan_of
 from promptbreeder.usecases.workbench import Workbench
 
 _SHOWN_INPUT = 300
@@ -34,7 +33,7 @@ async def brief(bench: Workbench, run_id: str) -> Brief:
         return run, {example.id: example for example in examples.of_split(db, run.skill, Split.TRAIN)}
 
     run, train = await bench.store.read(look)
-    plan = Plan.model_validate(json.loads(run.config)["plan"])
+    plan = plan_of(run)
     progress = RunProgress.model_validate_json(run.progress) if run.progress else RunProgress()
     known = [(train[number], probed) for probed in progress.probed if (number := plan.train_ids[probed.item]) in train]
     return Brief(

@@ -1,6 +1,5 @@
 """The engine's desk: wires runs from their rows, and writes how they went."""
 
-import json
 import os
 import random
 import secrets
@@ -29,7 +28,7 @@ from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.journalling import StoredJournal
 from promptbreeder.usecases.learning import note_patterns, source_of, told_of_lessons
 from promptbreeder.usecases.reporting import NOT_REPLAYED, lacked_budget, verdict_of
-from promptbreeder.usecases.run_facts import RunProgress, RunResult
+from promptbreeder.usecases.run_facts import RunProgress, RunResult, plan_of
 from promptbreeder.usecases.workbench import Workbench
 
 
@@ -59,7 +58,7 @@ class StoreDesk:
         """Build driver and strategy from the run's plan and journal."""
         bench = self._bench
         run = await bench.store.read(lambda db: runs.held(db, run_id, fence))
-        plan = Plan.model_validate(json.loads(run.config)["plan"])
+        plan = plan_of(run)
         material = await self._material(plan)
         ledger, meter = Ledger(plan, len(material.search)), Meter(call_limit=plan.call_limit)
         answering = None
@@ -100,7 +99,7 @@ class StoreDesk:
 
         def write(db: Tables) -> tuple[str, RunStatus, int | None]:
             run = runs.held(db, run_id, fence)
-            plan = Plan.model_validate(json.loads(run.config)["plan"])
+            plan = plan_of(run)
             version = judged = None
             if outcome is not None:
                 judged = _on_valid_examples(db, plan, outcome)
@@ -160,7 +159,7 @@ class StoreDesk:
     async def _answering(self, plan: Plan, material: Material, ledger: Ledger, meter: Meter) -> Answering:
         bench = self._bench
         executor = await bench.model(plan.skill.model)
-        writer_name = bench.default_writer or plan.skill.model
+        writer_name = bench.writer_of(plan.skill)
         writer = await bench.model(writer_name)
         plan.check_resumable(executor.fingerprint, writer.fingerprint)
         return Answering(

@@ -19,6 +19,7 @@ from promptbreeder.skill import MIN_SEARCH_EXAMPLES, Skill, Split
 from promptbreeder.store import duels, events, examples, immigrants, runs, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.reporting import run_report
+from promptbreeder.usecases.run_facts import plan_of
 from promptbreeder.usecases.teaching import taught
 from promptbreeder.usecases.witnesses import witnesses
 from promptbreeder.usecases.workbench import OnProgress, Workbench
@@ -196,7 +197,7 @@ async def _join(bench: Workbench, engine: Engine, request: EvolveRequest, live: 
 async def _hand_in(bench: Workbench, request: EvolveRequest, run: runs.Run) -> None:
     run_id = run.run_id
     # As the run began: its model may not choose among labels, or the skill may have got them since.
-    skill = Plan.model_validate(json.loads(run.config)["plan"]).skill
+    skill = plan_of(run).skill
     prompts = await _prompts_of(bench, skill, request.candidates)
     await bench.store.write(
         lambda db: immigrants.add(db, run_id, [p.model_dump_json() for p in prompts], now=bench.clock())
@@ -249,7 +250,7 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
         skill = skill.model_copy(
             update={"settings": skill.settings.model_copy(update={"allowed_decoding": (Decoding.FREE,)})}
         )
-    writer = await bench.model(bench.default_writer) if bench.default_writer else model
+    writer = await bench.model(bench.writer_of(skill))
     rates = await model.rates()
     guests = await _prompts_of(bench, skill, request.candidates)
 

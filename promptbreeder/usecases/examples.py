@@ -4,7 +4,6 @@ What rests on an example is told each time. Nothing is measured here: measuremen
 longer in use (`measuring.gate_evaluation`).
 """
 
-import json
 from collections.abc import Callable, Collection
 from typing import Literal
 
@@ -14,12 +13,12 @@ from pydantic import ValidationError
 from promptbreeder.errors import Conflict, InvalidInput
 from promptbreeder.requests import Actor, explain
 from promptbreeder.results import ExampleChange, ExampleLine, ExamplePage
-from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import Example, Split
 from promptbreeder.store import calls, evaluations, events, examples, replies, runs, skills, versions
 from promptbreeder.store.examples import StoredExample
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.defining import check_examples, split_counts
+from promptbreeder.usecases.run_facts import plan_of
 from promptbreeder.usecases.workbench import Workbench
 
 MAX_PAGE = 10_000
@@ -169,5 +168,5 @@ def _told(
 
 
 def _froze(run: runs.Run, ids: Collection[int]) -> bool:
-    plan = Plan.model_validate(json.loads(run.config)["plan"])
+    plan = plan_of(run)
     return not set(ids).isdisjoint((*plan.train_ids, *plan.search_ids, *plan.gate_ids))

@@ -13,7 +13,7 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of, told
 from promptbreeder.usecases.learning import offered
-from promptbreeder.usecases.run_facts import SHOWN_CHARACTERS, RunProgress, RunResult
+from promptbreeder.usecases.run_facts import SHOWN_CHARACTERS, RunProgress, RunResult, plan_of
 from promptbreeder.usecases.workbench import Workbench
 
 WEAK_WRITER_SHARE = 0.75
@@ -87,7 +87,7 @@ async def lineage(bench: Workbench, run_id: str) -> tuple[str, ...]:
 def report_of(run: runs.Run, now: float) -> RunReport:
     """Return the report of a run's row."""
     status = run.status_at(now)
-    plan = Plan.model_validate(json.loads(run.config)["plan"])
+    plan = plan_of(run)
     progress = RunProgress.model_validate_json(run.progress) if run.progress else RunProgress()
     result = RunResult.model_validate_json(run.result) if run.result else None
     used = progress.usage

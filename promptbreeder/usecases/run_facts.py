@@ -1,5 +1,6 @@
 """What is stored of a run while it goes on and when it has ended."""
 
+import json
 from collections.abc import Mapping
 from typing import Self
 
@@ -10,6 +11,7 @@ from promptbreeder.evolution.credit import Record
 from promptbreeder.prompt import Prompt
 from promptbreeder.results import Leader
 from promptbreeder.runs.outcome import Progress
+from promptbreeder.runs.plan import Plan
 from promptbreeder.store import runs
 
 SHOWN_CHARACTERS = 100
@@ -92,6 +94,11 @@ class RunResult(BaseModel):
     """What was taken over from other skills, and what it brought, in one sentence."""
     lacked_budget: bool = False
     """Whether a larger budget is what it needed; False also in results older than this."""
+
+
+def plan_of(run: runs.Run) -> Plan:
+    """Return what a run's answers depend on, as it was frozen when the run was created."""
+    return Plan.model_validate(json.loads(run.config)["plan"])
 
 
 def operators_of(run: runs.Run) -> Mapping[str, Record]:

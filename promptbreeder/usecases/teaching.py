@@ -3,7 +3,6 @@
 All of it is frozen in the run's plan, so that what others learn in the meantime changes nothing when it is resumed.
 """
 
-import json
 from random import Random
 from statistics import median
 
@@ -20,7 +19,7 @@ from promptbreeder.store import examples, patterns, runs, skills, versions
 from promptbreeder.store.patterns import Use
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.desk import task_of
-from promptbreeder.usecases.run_facts import operators_of
+from promptbreeder.usecases.run_facts import operators_of, plan_of
 from promptbreeder.usecases.workbench import Workbench
 
 MOST_LESSONS = 4
@@ -87,7 +86,7 @@ def _priors(db: Tables, plan: Plan) -> dict[str, Record]:
     for run in runs.finished(db):
         if run.skill == plan.skill.name:
             continue
-        if Plan.model_validate(json.loads(run.config)["plan"]).skill.family != plan.skill.family:
+        if plan_of(run).skill.family != plan.skill.family:
             continue
         known = found.setdefault(run.skill, {})
         for name, record in operators_of(run).items():

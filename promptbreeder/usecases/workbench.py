@@ -107,6 +107,10 @@ class Workbench:
         """Tell whether the model `name` is in use in this process, so that looking at it loads nothing."""
         return name in self._open
 
+    def writer_of(self, skill: Skill) -> str:
+        """Return the name of the model that writes prompts for `skill`: its own where no other was set."""
+        return self.default_writer or skill.model
+
     async def evaluator(self, skill: Skill) -> Evaluator:
         """Return an evaluator for `skill` on its own model, calibrated on today's examples."""
         train, search = await self.store.read(
