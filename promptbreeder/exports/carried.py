@@ -26,9 +26,11 @@ class Carried:
     labels: tuple[str, ...]
     answer_tokens: int
     prior: tuple[float, ...] | None
-    """Calibration: what is taken off the log-probability of each label, where the version has one."""
+    """Calibration: what is taken off the log-probability of each label's first token, where the version has one."""
     accuracies: Mapping[Decoding, str]
     """Gate accuracy in words, by decoding; empty where the skill has no examples to measure on."""
+    chatml: bool = True
+    """Whether the model is asked in ChatML; else with messages."""
 
     @property
     def ollama_model(self) -> str:
@@ -49,7 +51,7 @@ class Carried:
     def options(self, max_tokens: int | None = None) -> dict[str, object]:
         """Return Ollama's options under which the version was measured."""
         sampling = Sampling(max_tokens=max_tokens or self.answer_tokens)
-        return options(sampling, context=CONTEXT, stop=(chatml.END_OF_TURN,))
+        return options(sampling, context=CONTEXT, stop=(chatml.END_OF_TURN,) if self.chatml else ())
 
     @property
     def _mark(self) -> str:

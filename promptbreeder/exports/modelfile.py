@@ -10,7 +10,7 @@ import re
 from promptbreeder.exports.carried import Carried
 from promptbreeder.prompt import Decoding
 
-_SPECIAL = re.compile(r'\{|"""')
+_READ_OTHERWISE = re.compile(r'\{|"""')
 """What a Go template or the Modelfile would read as its own; also one brace, for another may follow."""
 
 
@@ -35,5 +35,13 @@ def _constrained(carried: Carried) -> list[str]:
 
 
 def _literal(text: str) -> str:
-    """Return text so that template and Modelfile leave it as it is."""
-    return _SPECIAL.sub(lambda found: f"{{{{{json.dumps(found.group())}}}}}", text)
+    """Return text so that template and Modelfile leave it as it is.
+
+    Of a Modelfile Ollama drops what cannot be printed, no-break and ideographic spaces included: a Go string brings it.
+    """
+    plain = _READ_OTHERWISE.sub(lambda found: _go(json.dumps(found.group())), text)
+    return "".join(c if c in "\n\t" or c == " " or c.isprintable() else _go(f'"\\U{ord(c):08x}"') for c in plain)
+
+
+def _go(string: str) -> str:
+    return f"{{{{{string}}}}}"

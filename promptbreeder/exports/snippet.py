@@ -1,6 +1,7 @@
 """A version as a Python program that needs nothing but the `ollama` package."""
 
 from promptbreeder.exports.carried import Carried
+from promptbreeder.models.ollama.scoring import suspects
 from promptbreeder.prompt import Decoding
 
 _HEAD = '''"""One input a line on stdin, one answer a line on stdout; needs the `ollama` package."""
@@ -32,47 +33,49 @@ def answer(text):
     """Return what the model writes."""
     return ask(text)["response"].strip()
 '''
-_CONSTRAINED = '''
-def answer(text):
-    """Return one of the labels."""
-    return json.loads(ask(text, format={"type": "string", "enum": LABELS})["response"])
-'''
-_CALIBRATED = '''PRIOR = {prior!r}
+_CHOOSING = '''PRIOR = {prior!r}
 
-
-def answer(text):
-    """Return the label that is likelier than usual, by the first token of each."""
-    first = ask(text, logprobs=True, top_logprobs=20)["logprobs"][0]
-    tops = {{top["token"]: top["logprob"] for top in (first, *first["top_logprobs"])}}
-    left = 1 - sum(map(math.exp, tops.values()))
-    floor = min(*tops.values(), math.log(left) if left > 0 else -30.0)
-    meant = {{token: [label for label in LABELS if token and label.startswith(token)] for token in tops}}
-    scores = []
-    for label, prior in zip(LABELS, PRIOR):
-        own = [math.exp(value) for token, value in tops.items() if meant[token] == [label]]
-        scores.append((math.log(sum(own)) if own else floor) - prior)
-    return LABELS[scores.index(max(scores))]
-'''
-_ALIKE = '''
 
 def first_token(label):
     """Return what the model begins a label with, by letting it repeat the label."""
     said = ollama.generate(
         model=MODEL, prompt=f"{{label}}\\n" * 4, raw=True, options={{**OPTIONS, "num_predict": 1}}, logprobs=True
     )
-    return said["logprobs"][0]["token"] if said["logprobs"] else ""
+    return said["logprobs"][0]["token"] if said.get("logprobs") else ""
+
+
+# These may begin with the same token, or with one that ends within a character.
+FIRST = {{label: first_token(label) for label in {suspects!r}}}
 
 
 def one_of(text):
-    """Return one of the labels, without calibration."""
+    """Return one of the labels, which the answer is held to."""
     more = {{"format": {{"type": "string", "enum": LABELS}}, "options": {{**OPTIONS, "num_predict": {longest}}}}}
     return json.loads(ask(text, **more)["response"])
 
 
-# These begin with the same letter. By their first tokens they can be told apart only where those differ.
-alike = {alike!r}
-if len(set(map(first_token, alike))) < len(alike):
-    print("labels share their first token: answering without calibration", file=sys.stderr)
+def answer(text):
+    """Return the {likeliest}, by the first token of each."""
+    said = ask(text, logprobs=True, top_logprobs=20).get("logprobs")
+    if not said:
+        return one_of(text)
+    tops = {{top["token"]: top["logprob"] for top in (said[0], *said[0]["top_logprobs"])}}
+    left = 1 - sum(map(math.exp, tops.values()))
+    floor = min(*tops.values(), math.log(left) if left > 0 else -30.0)
+    meant = {{token: [label for label in LABELS if token and label.startswith(token)] for token in tops}}
+    scores = []
+    for label, prior in zip(LABELS, PRIOR):
+        own = [
+            math.exp(value)
+            for token, value in tops.items()
+            if meant[token] == [label] or (token and token == FIRST.get(label))
+        ]
+        scores.append((math.log(sum(own)) if own else floor) - prior)
+    return LABELS[scores.index(max(scores))]
+
+
+if len(set(FIRST.values())) < len(FIRST) or any(not token or "\\ufffd" in token for token in FIRST.values()):
+    print("labels cannot be told apart by their first tokens: holding answers to them instead", file=sys.stderr)
     answer = one_of
 '''
 _TAIL = """
@@ -90,23 +93,24 @@ def snippet(carried: Carried) -> str:
     """
     decoding = _decoding(carried)
     before, after = carried.around_input()
-    longest = max((len(label.encode()) for label in carried.labels), default=0) + 4
-    tokens = {Decoding.FREE: carried.answer_tokens, Decoding.CONSTRAINED: longest, Decoding.CALIBRATED: 1}[decoding]
+    choosing = decoding is not Decoding.FREE
     head = _HEAD.format(
         notes="\n".join(f"# {line}" for line in carried.notes(decoding)),
         model=carried.ollama_model,
         before=before,
         after=after,
-        options=carried.options(tokens),
+        options=carried.options(1 if choosing else carried.answer_tokens),
         labels=list(carried.labels),
     )
-    if decoding is Decoding.CALIBRATED:
-        body = _CALIBRATED.format(prior=list(carried.prior or ()))
-        firsts = [label[:1] for label in carried.labels]
-        if alike := [label for label in carried.labels if firsts.count(label[:1]) > 1]:
-            body += _ALIKE.format(alike=alike, longest=longest)
-    else:
-        body = {Decoding.FREE: _FREE, Decoding.CONSTRAINED: _CONSTRAINED}[decoding]
+    body = _FREE
+    if choosing:
+        calibrated = decoding is Decoding.CALIBRATED
+        body = _CHOOSING.format(
+            prior=list(carried.prior or ()) if calibrated else [0.0] * len(carried.labels),
+            suspects=suspects(carried.labels),
+            longest=max(len(label.encode()) for label in carried.labels) + 4,
+            likeliest="label that is likelier than usual" if calibrated else "likeliest label",
+        )
     return head + body + _TAIL
 
 

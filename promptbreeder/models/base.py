@@ -30,6 +30,8 @@ class Limits:
     """The prefix that a block's requests share is charged once (`Block.prefix_tokens`); false: each prompt in full."""
     repeatable: bool = True
     """The same block gives exactly the same answers again, whatever was computed in between."""
+    chatml: bool = True
+    """Chats reach it as the ChatML that we render; false: as messages, which its own template renders."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,8 @@ async def export_version(bench: Workbench, name: str, form: Form, number: int | 
     for the text says it.
 
     Raises:
-        InvalidInput: if the version takes two steps, which no such text can do.
+        InvalidInput: if the version takes two steps, which no such text can do, or the model another chat format than
+            ChatML, which messages alone can.
         ModelError: if the skill's model cannot be had.
     """
     skill = await bench.store.read(lambda db: skills.get(db, name))
@@ -39,6 +40,12 @@ async def export_version(bench: Workbench, name: str, form: Form, number: int | 
             f"version {version.n} works in two steps (a working-out, then the answer), which a {form} export cannot "
             "do; export it --as bundle, or take a version with one step"
         )
+    limits = (await bench.model(skill.model)).limits
+    if not limits.chatml and form != "messages":
+        raise InvalidInput(
+            f"{skill.model} is asked with messages, by its own template, which a {form} export cannot do; export it "
+            "--as messages"
+        )
     ways = (Decoding.FREE, Decoding.CONSTRAINED, version.prompt.decoding) if skill.labels else (Decoding.FREE,)
     measured = await gate_accuracies(bench, skill, version, tuple(dict.fromkeys(ways)))
     carried = Carried(
@@ -48,7 +55,9 @@ async def export_version(bench: Workbench, name: str, form: Form, number: int | 
         prompt=version.prompt,
         labels=skill.labels,
         answer_tokens=skill.answer_tokens,
-        prior=await prior_of(bench, skill, version, version.prompt),
+        # Whole labels were calibrated there; what can be taken along sees the first tokens only.
+        prior=None if limits.exact_choice else await prior_of(bench, skill, version, version.prompt),
+        chatml=limits.chatml,
         accuracies={decoding: _words(accuracy) for decoding, accuracy in measured.items()},
     )
     text = _WRITERS[form](carried)

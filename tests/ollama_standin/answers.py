@@ -64,7 +64,7 @@ def listed(model: Model) -> Json:
         "size": model.size,
         "digest": model.digest,
         "details": {**details(model), "context_length": model.context_length, "embedding_length": 576},
-        "capabilities": ["completion"],
+        "capabilities": list(model.capabilities),
     }
 
 
@@ -109,7 +109,7 @@ def shown(model: Model) -> Json:
             f"{model.family}.context_length": model.context_length,
             f"{model.family}.embedding_length": 576,
         },
-        "capabilities": ["completion"],
+        "capabilities": list(model.capabilities),
         "modified_at": timestamp(model.modified_at),
     }
 

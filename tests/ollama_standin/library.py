@@ -44,6 +44,7 @@ class Model:
     system: str = templates.SMOLLM2_SYSTEM
     parameters: Mapping[str, Any] = field(default_factory=lambda: {"stop": ["<|im_start|>", "<|im_end|>"]})
     messages: tuple[Mapping[str, str], ...] = ()
+    capabilities: tuple[str, ...] = ("completion",)
     modified_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
 

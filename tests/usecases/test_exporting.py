@@ -1,5 +1,6 @@
 """Versions taken away: what is exported behaves, in Ollama or in Python, as the version does here."""
 
+import ast
 import hashlib
 import json
 import os
@@ -21,6 +22,7 @@ from promptbreeder.exports.carried import Carried
 from promptbreeder.exports.modelfile import modelfile
 from promptbreeder.models import chatml
 from promptbreeder.models.choosing import PACKAGED, Models
+from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.prompt import Decoding, Demonstration, Format, Prompt
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
@@ -86,6 +88,19 @@ def define(
     return defined
 
 
+@pytest.fixture
+def define_on(
+    ticket_skill: Callable[..., SkillDefinition], evolved: Callable[..., Any], actor: Actor
+) -> Callable[..., Any]:
+    """Return a function that defines the ticket skill in a service, and adds a version."""
+
+    async def defined(service: Service, prompt: Prompt) -> None:
+        await service.define_skill(ticket_skill(), actor)
+        await evolved(service, prompt)
+
+    return defined
+
+
 def create(server: StandIn, modelfile: str) -> ollama.Client:
     """Make the model of a Modelfile, as `ollama create tickets -f FILE` does, and return a client."""
     (base,) = re.findall(r"^FROM (.+)$", modelfile, re.MULTILINE)
@@ -135,6 +150,25 @@ async def test_a_modelfile_makes_a_model_that_answers_as_the_version_does(
     client.close()  # type: ignore[no-untyped-call]  # it is not annotated
 
 
+def test_a_modelfile_keeps_characters_that_ollama_would_drop() -> None:
+    """It drops what Go cannot print: no-break spaces, joiners in emojis, carriage returns."""
+    said = "Répondez\u00a0: \u3000 👩\u200d💻 \r\n\tend"
+    carried = Carried(
+        skill="s",
+        version=1,
+        model="ollama:a:1b",
+        prompt=Prompt(instruction=said),
+        labels=(),
+        answer_tokens=8,
+        prior=None,
+        accuracies={},
+    )
+    (template,) = re.findall(r'^TEMPLATE """(.*)"""$', modelfile(carried), re.MULTILINE | re.DOTALL)
+    assert all(character in "\n\t" or character.isprintable() for character in template)
+    brought = re.sub(r'\{\{("[^}]*")\}\}', lambda go: ast.literal_eval(go[1]), template)
+    assert carried.around_input()[0] in brought
+
+
 async def test_a_modelfile_says_what_it_cannot_carry_over(service: Service, define: Callable[..., Any]) -> None:
     """The accuracy by each way of decoding, and how to hold answers to the labels."""
     await define(AWKWARD.but(decoding=Decoding.CALIBRATED))
@@ -162,7 +196,11 @@ async def test_a_python_program_answers_as_the_version_does(
 
 @pytest.mark.parametrize(
     ("labels", "calibrates"),
-    [(("sales", "shipping", "billing"), True), (("technical fault", "technical question", "billing"), False)],
+    [
+        (("sales", "shipping", "billing"), True),
+        (("no", "not sure", "yes"), True),
+        (("technical fault", "technical question", "billing"), False),
+    ],
 )
 async def test_a_python_program_calibrates_where_labels_begin_with_tokens_of_their_own(  # noqa: PLR0917  fixtures
     open_service: Callable[..., Service],
@@ -174,7 +212,7 @@ async def test_a_python_program_calibrates_where_labels_begin_with_tokens_of_the
     *,
     calibrates: bool,
 ) -> None:
-    """The same letter is no obstacle, the same token is: then it says that it answers without calibration."""
+    """The same letter is no obstacle, nor a token that another begins with; the same token is, and it says so."""
     given = [{"input": f"Message number {n}", "expected": labels[n % 3]} for n in range(60)]
     with StandIn(ScriptedBrain(reply=repeat, labels=partial(weights, labels=labels))) as server:
         models = Models(tmp_path / "models", ollama_host=server.host)
@@ -185,9 +223,65 @@ async def test_a_python_program_calibrates_where_labels_begin_with_tokens_of_the
             program.write_text(await service.export_version("tickets", "python", 2), encoding="utf-8")
             here = [(await service.run_skill("tickets", item, 2)).answer for item in INPUTS]
             there = await executed(program, server)
-    assert there.stderr == ("" if calibrates else "labels share their first token: answering without calibration\n")
+    told = "labels cannot be told apart by their first tokens: holding answers to them instead\n"
+    assert there.stderr == ("" if calibrates else told)
     said = there.stdout.splitlines()
     assert said == here if calibrates else set(said) <= set(labels)
+
+
+async def test_a_python_program_holds_an_answer_to_the_labels_where_the_model_would_say_nothing(
+    open_service: Callable[..., Service],
+    define_on: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    """Ollama tells no probabilities then; the other answers are not lost."""
+    silent = INPUTS[1]
+    with StandIn(ScriptedBrain(reply=lambda prompt: "" if silent in prompt else echo(prompt))) as server:
+        models = Models(tmp_path / "models", ollama_host=server.host)
+        async with open_service(tmp_path / "z.db", make_catalog=lambda: models, default_model="auto") as service:
+            await define_on(service, Prompt(instruction="Pick.", decoding=Decoding.CALIBRATED))
+            program = tmp_path / "route.py"
+            program.write_text(await service.export_version("tickets", "python", 2), encoding="utf-8")
+            there = await executed(program, server)
+    assert there.stderr == ""
+    assert len(there.stdout.splitlines()) == len(INPUTS)
+
+
+async def test_calibration_of_whole_labels_is_not_carried_into_a_program_that_sees_first_tokens(
+    open_service: Callable[..., Service],
+    define_on: Callable[..., Any],
+    fixed_models: Callable[..., Any],
+    tmp_path: Path,
+) -> None:
+    """The native engine calibrates whole labels: their priors would outweigh what a first token says."""
+    name = "embedded:smollm2:135m"
+    models = fixed_models({name: ScriptedModel(name=name)})
+    async with open_service(tmp_path / "n.db", make_catalog=lambda: models, default_model=name) as service:
+        await define_on(service, Prompt(instruction="Pick.", decoding=Decoding.CALIBRATED))
+        text = await service.export_version("tickets", "python", 2)
+    assert "PRIOR = [0.0, 0.0, 0.0" in text
+    assert "calibrated decoding cannot be carried over" in text
+
+
+@pytest.mark.parametrize("form", ["modelfile", "python"])
+async def test_a_model_of_another_chat_format_is_taken_away_as_messages(
+    server: StandIn,
+    open_service: Callable[..., Service],
+    define_on: Callable[..., Any],
+    tmp_path: Path,
+    form: str,
+) -> None:
+    """Its own template renders them; ChatML would be plain text to it."""
+    server.add_model("gemma3:270m", template="<start_of_turn>{{ .Prompt }}<end_of_turn>")
+    models = Models(tmp_path / "models", ollama_host=server.host)
+    async with open_service(
+        tmp_path / "g.db", make_catalog=lambda: models, default_model="ollama:gemma3:270m"
+    ) as service:
+        await define_on(service, Prompt(instruction="Pick."))
+        with pytest.raises(InvalidInput, match="--as messages"):
+            await service.export_version("tickets", form, 2)
+        told = json.loads(await service.export_version("tickets", "messages", 2))
+    assert told["options"]["stop"] == []
 
 
 async def test_messages_are_the_chat_with_a_mark_where_the_input_goes(

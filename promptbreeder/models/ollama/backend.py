@@ -22,8 +22,16 @@ from promptbreeder.models.base import (
 )
 from promptbreeder.models.ollama.answers import counts_of, rate_of, shared_prefix, text_of
 from promptbreeder.models.ollama.bodies import BATCH, Asked, Bodies
-from promptbreeder.models.ollama.scoring import first_token_scores, forked_scores, places, quoted
-from promptbreeder.models.ollama.server import TELLS_PROBABILITIES, Held, held, shape_of, version_of
+from promptbreeder.models.ollama.scoring import (
+    REVISION,
+    first_token_scores,
+    forked_scores,
+    places,
+    quoted,
+    suspects,
+    tell_apart,
+)
+from promptbreeder.models.ollama.server import TELLS_PROBABILITIES, Held, Version, held, shape_of, version_of
 from promptbreeder.models.ollama.wire import Rejected, Wire
 from promptbreeder.text import defuse
 
@@ -56,10 +64,11 @@ class OllamaModel:
         self._wire = Wire(host)
         self._limiter = anyio.CapacityLimiter(parallel)
         self._held: Held | None = None
+        self._version: Version | None = None
         self._identity: tuple[str, Limits] | None = None
         self._bodies: Bodies | None = None
         self._rates: Rates | None = None
-        self._forked: dict[tuple[str, ...], bool] = {}
+        self._firsts: dict[tuple[str, ...], dict[str, bytes]] = {}
         self._opening = anyio.Lock()
 
     @property
@@ -73,19 +82,19 @@ class OllamaModel:
         Raises:
             ModelUnreachable: if no usable server answers.
             ModelMissing: if it does not hold the model, with the ways to get it.
-            ModelChanged: if the model behind the name is not the one that was opened.
+            ModelChanged: if the model behind the name, or the server, is not the one that was opened.
         """
         async with self._opening:
-            version, model = await version_of(self._wire), await held(self._wire, self._model)
-            if self._held is not None and self._held.digest != model.digest:
-                raise self._changed(model)
+            version, model = await self._still_there()
             if self._identity is not None:
                 return
             shape = await shape_of(self._wire, self._model)
             context = min(CONTEXT, shape.context or CONTEXT)
-            self._held = model
-            self._bodies = Bodies(self._model, context=context, raw=shape.chatml, thinks=shape.thinks)
-            asked = f"format={'chatml' if shape.chatml else 'chat'} context={context} batch={BATCH}"
+            self._held, self._version = model, version
+            # What thinks must be told not to, which only messages can.
+            raw = shape.chatml and not shape.thinks
+            self._bodies = Bodies(self._model, context=context, raw=raw, thinks=shape.thinks)
+            asked = f"format={'chatml' if raw else 'chat'} context={context} batch={BATCH} scores={REVISION}"
             self._identity = (
                 f"ollama {version.text} digest={_short(model)} {asked}",
                 Limits(
@@ -95,6 +104,7 @@ class OllamaModel:
                     likelihood=False,
                     shares_prefix=True,
                     repeatable=False,
+                    chatml=raw,
                 ),
             )
 
@@ -147,7 +157,8 @@ class OllamaModel:
             )
         await self._check()
         bodies, plain = self._asking(), [defuse(option) for option in options]
-        forked = await self._share_a_beginning(plain)
+        firsts = await self._first_tokens(plain)
+        forked = not tell_apart(tuple(firsts.values()))
         longest = max(len(quoted(option).encode()) for option in plain) + 1
 
         async def one(request: Choose) -> Choice:
@@ -156,14 +167,14 @@ class OllamaModel:
                 if isinstance(answer, str):
                     return Choice((), 0, failure=answer)
                 if way := places(answer):
-                    return Choice(first_token_scores(way[0], plain), counts_of(answer)[0])
+                    return Choice(first_token_scores(way[0], plain, firsts), counts_of(answer)[0])
                 # The model would end its turn at once, and of a token without text nothing is told: hold it to them.
             answer = await self._ask(bodies.one_of(request.messages, plain, longest))
             if isinstance(answer, str):
                 return Choice((), 0, failure=answer)
             if not (way := places(answer)):
                 raise ModelCrashed(f"Ollama gives no log-probabilities for {self._model}; see its log")
-            return Choice(forked_scores(way, plain), counts_of(answer)[0])
+            return Choice(forked_scores(way, plain, text_of(answer)), counts_of(answer)[0])
 
         choices = await self._all(requests, one)
         texts = [chatml.render(request.messages) for request in requests]
@@ -180,23 +191,30 @@ class OllamaModel:
         await self._wire.aclose()
 
     async def _check(self) -> None:
-        """Refuse to go on with another model under the same name.
+        """Refuse to go on with another model under the same name, or another server.
 
         Raises:
             ModelChanged: then.
         """
-        model = await held(self._wire, self._model)
         if self._held is None:
             raise ModelCrashed(f"{self.name} is not open")
-        if model.digest != self._held.digest:
-            raise self._changed(model)
+        await self._still_there()
 
-    def _changed(self, model: Held) -> ModelChanged:
-        before = _short(self._held) if self._held else ""
-        return ModelChanged(
-            f"{self.name} is not what it was ({before} -> {_short(model)}): it was pulled or made anew. What was "
-            "measured on the old one stays; new runs and measurements use the new one"
-        )
+    async def _still_there(self) -> tuple[Version, Held]:
+        """Return what the server says of itself and of the model; raises ModelChanged where it said otherwise."""
+        version, model = await version_of(self._wire), await held(self._wire, self._model)
+        changed = ""
+        if self._held is not None and self._held.digest != model.digest:
+            changed = (
+                f"{self.name} is not what it was ({_short(self._held)} -> {_short(model)}): it was pulled or made anew"
+            )
+        elif self._version is not None and self._version != version:
+            changed = f"Ollama was updated ({self._version.text} -> {version.text}), and may answer in another way"
+        if changed:
+            raise ModelChanged(
+                f"{changed}. What was measured on the old one stays; new runs and measurements use the new one"
+            )
+        return version, model
 
     async def _ask(self, asked: Asked) -> dict[str, Any] | str:
         """Return the answer, or why this one item cannot be answered."""
@@ -229,21 +247,20 @@ class OllamaModel:
             raise _first(failures) from group_error
         return [answers[place] for place in range(len(requests))]
 
-    async def _share_a_beginning(self, options: Sequence[str]) -> bool:
-        """Tell whether any two options begin with the same token of this model.
+    async def _first_tokens(self, options: Sequence[str]) -> dict[str, bytes]:
+        """Return the token that this model begins an option with, for those options where it matters.
 
         The server has no tokenizer to ask. A text that repeats an option makes its first token nearly certain.
         """
         key = tuple(options)
-        if key not in self._forked:
-            suspects = [o for o in options if sum(o[:1] == other[:1] for other in options) > 1]
-            firsts = []
-            for option in suspects:
+        if key not in self._firsts:
+            firsts = {}
+            for option in suspects(options):
                 asked = self._asking().text(f"{option}\n" * 4, Sampling(max_tokens=1))
                 way = places(await self._wire.post(*asked))
-                firsts.append(way[0].taken if way else b"")
-            self._forked[key] = len(set(firsts)) < len(firsts)
-        return self._forked[key]
+                firsts[option] = way[0].taken if way else b""
+            self._firsts[key] = firsts
+        return self._firsts[key]
 
     async def _measured(self) -> Rates:
         reads, writes = [], []

@@ -132,6 +132,30 @@ async def test_labels_with_tokens_of_their_own_are_scored_by_one_token(
         assert (body["options"]["num_predict"], body["logprobs"], body["top_logprobs"]) == (1, True, 20)
 
 
+async def test_a_label_that_another_one_begins_with_is_scored_by_its_own_token(connect: Connect) -> None:
+    """`no` is a beginning of `not sure`, and yet what the model says when it means no."""
+    weights = {"no": 8, "yes": 1, "not sure": 2}
+    # Asked what comes after lines that are all the same, it repeats them.
+    brain = ScriptedBrain(reply=lambda prompt: prompt.partition("\n")[0], labels=lambda _: weights)
+    with StandIn(brain) as standin:
+        model = connect(standin)
+        await model.open()
+        (choice,) = (await model.choose([Choose(CHAT, ("yes", "no", "not sure"))])).answers
+        yes, no, unsure = choice.logprobs
+        assert (no - yes, unsure - yes) == (pytest.approx(math.log(8)), pytest.approx(math.log(2)))
+
+
+async def test_a_model_that_thinks_is_told_not_to(standin: StandIn, connect: Connect) -> None:
+    """Only messages can tell it so, whatever its template."""
+    standin.add_model("qwen3:0.6b", capabilities=("completion", "thinking"))
+    model = connect(standin, "qwen3:0.6b")
+    await model.open()
+    await model.generate(HELLO)
+    (body,) = bodies(standin, "/api/chat")
+    assert body["think"] is False
+    assert "format=chat " in model.fingerprint
+
+
 async def test_labels_that_begin_with_the_same_token_are_held_to_the_labels(
     steered: Callable[..., StandIn], connect: Connect
 ) -> None:
@@ -227,6 +251,20 @@ async def test_other_weights_under_the_same_name_are_refused(model: OllamaModel,
     for call in (model.generate(HELLO), model.choose([Choose(CHAT, ("a", "b"))]), model.open()):
         with pytest.raises(ModelChanged, match="is not what it was"):
             await call
+
+
+async def test_an_update_of_the_server_is_refused_until_it_is_opened_anew(
+    model: OllamaModel, standin: StandIn, connect: Connect
+) -> None:
+    """Another version may answer in another way, and has a fingerprint of its own."""
+    await model.generate(HELLO)
+    standin.version = "0.34.0"
+    for call in (model.generate(HELLO), model.choose([Choose(CHAT, ("a", "b"))]), model.open()):
+        with pytest.raises(ModelChanged, match=r"was updated \(0\.33\.0 -> 0\.34\.0\)"):
+            await call
+    anew = connect(standin)
+    await anew.open()
+    assert "0.34.0" in anew.fingerprint
 
 
 async def test_an_older_server_cannot_choose_and_says_so(standin: StandIn, connect: Connect) -> None:
