@@ -15,7 +15,7 @@ import numpy.typing as npt
 
 from promptbreeder.errors import ModelCrashed, ModelMissing
 from promptbreeder.models.chatml import END_OF_TURN
-from promptbreeder.models.engine import Interrupted, Stopped, Threads, let_threads_sleep
+from promptbreeder.models.engine import Interrupted, Stopped, Threads, let_threads_sleep, no_chatml
 
 CELLS = 8_192
 """Tokens that fit into the KV cache together; 23 KB each for the 135M model."""
@@ -46,7 +46,7 @@ class Decoder:
 
         Raises:
             ModelMissing: if the binding is not installed.
-            ModelCrashed: if it or the file cannot be loaded.
+            ModelCrashed: if it or the file cannot be loaded, or the model was not made for ChatML.
         """
         self._lib = _library()
         with contextlib.ExitStack() as cleanup:
@@ -80,7 +80,13 @@ class Decoder:
         self._turns_apart = True
         self._turns_apart = self.tokens(sample) == whole
         # The token that closes our turns, not the vocabulary's "eot": in SmolLM2's that is another one.
-        self.end_of_turn = self._tokenise(END_OF_TURN)[0]
+        self.end_of_turn, *more = self._tokenise(END_OF_TURN)
+        if more:
+            self.close()
+            raise no_chatml(path)
+        begins = self._lib.llama_vocab_get_add_bos(self._vocab)
+        self._beginning = (int(self._lib.llama_vocab_bos(self._vocab)),) if begins else ()
+        self.trained_context = int(self._lib.llama_model_n_ctx_train(self._model))
 
     def _context_params(self, threads: Threads) -> Any:  # noqa: ANN401 - a C structure
         params = self._lib.llama_context_default_params()
@@ -90,6 +96,10 @@ class Decoder:
         params.kv_unified = True
         params.no_perf = True
         return params
+
+    def prompt(self, text: str) -> tuple[int, ...]:
+        """Return the tokens of a whole prompt: with the beginning that the model was trained to see, if it was."""
+        return self._beginning + self.tokens(text)
 
     def tokens(self, text: str) -> tuple[int, ...]:
         """Return the tokens of `text`, control tokens recognised."""

@@ -5,8 +5,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
+from promptbreeder.errors import ModelCrashed
 from promptbreeder.models.base import Block, Choice, Likelihood, Rates, Reply, Sampling
+from promptbreeder.models.chatml import END_OF_TURN
 
+CONTEXT = 4_096
 Stopped = Callable[[], bool]
 """Looked at between decode steps: true when the caller has gone."""
 
@@ -24,7 +27,7 @@ class Engine(Protocol):
     description: str
     """Engine, version and load-time options: goes into the fingerprint."""
     context: int
-    """Longest prompt plus generated text, in tokens."""
+    """Longest prompt plus generated text, in tokens: at most `CONTEXT`, and what the model was trained for."""
     exact_choice: bool
     has_likelihood: bool
 
@@ -82,6 +85,14 @@ def shared_prefix(prompts: Sequence[Sequence[int]]) -> int:
 def too_long(tokens: int, spare: int, context: int) -> str:
     """Return why a prompt that does not fit is a failed item."""
     return f"the prompt has {tokens} tokens and {spare} to write; {context} fit"
+
+
+def no_chatml(path: Path) -> ModelCrashed:
+    """Return the error of a model to which the end of a turn is plain text."""
+    return ModelCrashed(
+        f"the model in {path} has no token {END_OF_TURN}: it was not made for ChatML, in which embedded models "
+        "are asked. Name one that was (SmolLM2, Qwen2.5), or run this one with Ollama, which knows its format"
+    )
 
 
 def let_threads_sleep() -> None:

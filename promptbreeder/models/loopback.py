@@ -15,13 +15,17 @@ _DEADLINE_SECONDS = 600.0
 
 
 class Loopback:
-    """Posts JSON to one address, with a key. A connection a call: an idle one would be closed under us."""
+    """Gets and posts JSON at one address, with a key. A connection a call: an idle one would be closed under us."""
 
     def __init__(self, address: str, key: str) -> None:
         """Name the server; nothing is sent yet."""
         parts = urlsplit(address)
         self._host, self._port = parts.hostname or "127.0.0.1", parts.port
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json", "Connection": "close"}
+
+    def get(self, route: str, stopped: Stopped) -> dict[str, Any]:
+        """Return what is there; as `post`."""
+        return self._ask("GET", route, None, stopped)
 
     def post(self, route: str, body: dict[str, Any], stopped: Stopped) -> dict[str, Any]:
         """Return the server's answer.
@@ -33,9 +37,12 @@ class Loopback:
             ModelTimeout: after ten minutes.
             ModelCrashed: if the server does not answer, or not with JSON.
         """
+        return self._ask("POST", route, json.dumps(body), stopped)
+
+    def _ask(self, method: str, route: str, body: str | None, stopped: Stopped) -> dict[str, Any]:
         connection = http.client.HTTPConnection(self._host, self._port, timeout=_DEADLINE_SECONDS)
         try:
-            connection.request("POST", route, json.dumps(body), self._headers)
+            connection.request(method, route, body, self._headers)
             # Watched from this thread: closing a connection that another one reads from would tell the server nothing.
             self._await(connection, stopped)
             answer: dict[str, Any] = json.loads(connection.getresponse().read())

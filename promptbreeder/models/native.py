@@ -19,7 +19,7 @@ import numpy as np
 
 from promptbreeder.models.base import Block, Choice, Likelihood, Rates, Reply, Sampling
 from promptbreeder.models.decoder import BATCH, CELLS, SEQUENCES, Decoder, Logits, Row
-from promptbreeder.models.engine import Stopped, Threads, shared_prefix, too_long
+from promptbreeder.models.engine import CONTEXT, Stopped, Threads, shared_prefix, too_long
 from promptbreeder.models.option_tree import OptionTree
 from promptbreeder.models.sampler import Sampler, logprobs_of
 
@@ -34,20 +34,20 @@ _TIMES = 3
 class NativeEngine:
     """See `promptbreeder.models.engine.Engine`."""
 
-    context = 4_096
     exact_choice = True
     has_likelihood = True
 
     def __init__(self, path: Path, threads: Threads) -> None:
         """Load the model; raises ModelMissing, ModelCrashed."""
         self._decoder = Decoder(path, threads)
+        self.context = min(CONTEXT, self._decoder.trained_context)
         self._prefix: Tokens = ()
         version = metadata.version("llama-cpp-python")
         self.description = f"llama-cpp-python {version} cells={CELLS} batch={BATCH} unified"
 
     def generate(self, prompts: Sequence[str], samplings: Sequence[Sampling], stopped: Stopped) -> Block[Reply]:
         """Continue each prompt; all living sequences advance together."""
-        tokens = [self._decoder.tokens(prompt) for prompt in prompts]
+        tokens = [self._decoder.prompt(prompt) for prompt in prompts]
         spare = [sampling.max_tokens for sampling in samplings]
         prefix, fitting, failed = self._sort(tokens, spare)
         replies: dict[int, Reply] = {i: Reply("", 0, 0, failure=reason) for i, reason in failed.items()}
@@ -59,11 +59,11 @@ class NativeEngine:
 
     def choose(self, prompts: Sequence[str], options: Sequence[str], stopped: Stopped) -> Block[Choice]:
         """Return the exact log-probability of each option after each prompt."""
-        tokens = [self._decoder.tokens(prompt) for prompt in prompts]
+        tokens = [self._decoder.prompt(prompt) for prompt in prompts]
         tree = OptionTree.of([self._decoder.tokens(option) for option in options], self._decoder.end_of_turn)
         prefix, fitting, failed = self._sort(tokens, [tree.depth - 1] * len(tokens))
         scores: dict[tuple[int, Tokens, int], float] = {}
-        for part in tree.parts(SEQUENCES - 1):
+        for part in tree.parts(SEQUENCES - 1, CELLS - CONTEXT):
             sizes = [len(own) - prefix + len(part.inner_nodes()) - 1 for own in tokens]
             for group in _groups(fitting, sizes, prefix, most=(SEQUENCES - 1) // len(part.stems())):
                 scores.update(self._score_group(group, tokens, part, prefix, stopped))
@@ -82,7 +82,7 @@ class NativeEngine:
 
     def likelihood(self, prompts: Sequence[str], answers: Sequence[str], stopped: Stopped) -> Block[Likelihood]:
         """Return the mean log-probability per token of each answer, the end of its turn included."""
-        asked = [self._decoder.tokens(prompt) for prompt in prompts]
+        asked = [self._decoder.prompt(prompt) for prompt in prompts]
         wanted = [(*self._decoder.tokens(answer), self._decoder.end_of_turn) for answer in answers]
         prefix, fitting, failed = self._sort(asked, [len(answer) for answer in wanted])
         found: dict[int, Likelihood] = {i: Likelihood(0.0, 0, failure=reason) for i, reason in failed.items()}

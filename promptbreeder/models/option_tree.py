@@ -33,12 +33,19 @@ class OptionTree:
         nodes = self.inner_nodes()
         return tuple(node for node in nodes if not any(len(n) > len(node) and n[: len(node)] == node for n in nodes))
 
-    def parts(self, most: int) -> Iterator["OptionTree"]:
-        """Cut the tree, in order, into trees of at most `most` stems; mostly it is one."""
-        stems = self.stems()
-        for start in range(0, len(stems), most):
-            some = stems[start : start + most]
-            yield OptionTree(tuple(path for path in self.paths if any(s[: len(path) - 1] == path[:-1] for s in some)))
+    def parts(self, most: int, cells: int) -> Iterator["OptionTree"]:
+        """Cut the tree, in order, into trees of at most `most` stems and `cells` inner nodes; mostly it is one."""
+        stems: list[Path] = []
+        for stem in self.stems():
+            # The root, and each stem's own nodes; what stems have in common is counted again and again.
+            if stems and (len(stems) == most or 1 + sum(map(len, (*stems, stem))) > cells):
+                yield self._with(stems)
+                stems = []
+            stems.append(stem)
+        yield self._with(stems)
+
+    def _with(self, stems: Sequence[Path]) -> "OptionTree":
+        return OptionTree(tuple(path for path in self.paths if any(s[: len(path) - 1] == path[:-1] for s in stems)))
 
     @property
     def depth(self) -> int:

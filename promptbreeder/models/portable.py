@@ -17,7 +17,7 @@ from typing import Any
 from promptbreeder.errors import InvalidInput, ModelCrashed, ModelMissing
 from promptbreeder.models import chatml
 from promptbreeder.models.base import Block, Choice, Likelihood, Rates, Reply, Sampling
-from promptbreeder.models.engine import Stopped, Threads, let_threads_sleep, shared_prefix, too_long
+from promptbreeder.models.engine import CONTEXT, Stopped, Threads, let_threads_sleep, no_chatml, shared_prefix, too_long
 from promptbreeder.models.loopback import Loopback
 from promptbreeder.models.option_tree import OptionTree
 
@@ -41,7 +41,6 @@ _TIMES = 3
 class PortableEngine:
     """See `promptbreeder.models.engine.Engine`."""
 
-    context = 4_096
     exact_choice = False
     has_likelihood = False
 
@@ -50,7 +49,7 @@ class PortableEngine:
 
         Raises:
             ModelMissing: if the package is not installed.
-            ModelCrashed: if it or the file cannot be loaded.
+            ModelCrashed: if it or the file cannot be loaded, or the model was not made for ChatML.
         """
         xllamacpp = _library()
         params: Any = xllamacpp.CommonParams()
@@ -71,13 +70,19 @@ class PortableEngine:
         except Exception as error:  # the binding raises bare exceptions
             raise ModelCrashed(f"llama.cpp cannot load {path}; is it a GGUF file of a text model? ({error})") from error
         self._loopback = Loopback(self._server.listening_address, key)
-        self._end_of_turn = self._tokens(chatml.END_OF_TURN)[0]
-        self._plain = self._tokens("\n")[0]
+        self._end_of_turn, *more = self._tokens(chatml.END_OF_TURN)
+        if more:
+            raise no_chatml(path)
+        self._plain, *_ = plain = self._tokens("\n")
+        # What the model was trained to see at the beginning of a text; mostly nothing.
+        self._beginning = self._tokens("\n", whole=True)[: -len(plain)]
+        (model,) = self._loopback.get("/v1/models", _never)["data"]
+        self.context = min(CONTEXT, int(model["meta"]["n_ctx_train"]))
         self.description = f"xllamacpp {metadata.version('xllamacpp')} cells={CELLS} batch={BATCH}"
 
     def generate(self, prompts: Sequence[str], samplings: Sequence[Sampling], stopped: Stopped) -> Block[Reply]:
         """Continue each prompt."""
-        tokens = [self._tokens(prompt) for prompt in prompts]
+        tokens = [[*self._beginning, *self._tokens(prompt)] for prompt in prompts]
         spare = [sampling.max_tokens for sampling in samplings]
         replies = []
         warm = False
@@ -93,7 +98,7 @@ class PortableEngine:
 
     def choose(self, prompts: Sequence[str], options: Sequence[str], stopped: Stopped) -> Block[Choice]:
         """Return the log-probability of each option among them, up to the token that tells it from all others."""
-        tokens = [self._tokens(prompt) for prompt in prompts]
+        tokens = [[*self._beginning, *self._tokens(prompt)] for prompt in prompts]
         tree = OptionTree.of([self._tokens(option) for option in options], self._end_of_turn)
         forks = tree.forks()
         spare = max((len(fork) for fork in forks), default=0) + 1
@@ -164,8 +169,8 @@ class PortableEngine:
         body = {**decoding, "prompt": list(tokens), "id_slot": 0, "cache_prompt": warm}
         return self._loopback.post("/completion", body, stopped)
 
-    def _tokens(self, text: str) -> list[int]:
-        body = {"content": text, "parse_special": True, "add_special": False}
+    def _tokens(self, text: str, *, whole: bool = False) -> list[int]:
+        body = {"content": text, "parse_special": True, "add_special": whole}
         return [int(token) for token in self._loopback.post("/tokenize", body, _never)["tokens"]]
 
     def _prefix(self, tokens: Sequence[Sequence[int]], spare: Sequence[int]) -> int:

@@ -1,6 +1,8 @@
 """What holds for the real engines only, on the bundled model."""
 
+import importlib
 import json
+import struct
 import subprocess
 import sys
 import threading
@@ -12,9 +14,11 @@ import anyio
 import anyio.to_thread
 import pytest
 
+from promptbreeder.errors import ModelCrashed
+from promptbreeder.models import weights
 from promptbreeder.models.base import Block, Choose, Generate, Reply, Sampling
 from promptbreeder.models.embedded import EmbeddedModel
-from promptbreeder.models.engine import Interrupted, Stopped
+from promptbreeder.models.engine import Engine, Interrupted, Stopped, Threads
 from promptbreeder.prompt import Message
 
 pytestmark = pytest.mark.anyio
@@ -142,3 +146,59 @@ def test_a_broken_file_is_an_error_that_names_it(engine: str, content: bytes, tm
     written, said = in_a_process(str(broken), str(tmp_path / "models"), engine)
     assert written == ""
     assert f"ModelCrashed: llama.cpp cannot load {broken}" in said
+
+
+@pytest.fixture
+def altered(tmp_path: Path) -> Callable[[bytes, bytes], Path]:
+    """Return a function that gives the bundled file with something else of the same length in its metadata."""
+
+    def alter(said: bytes, instead: bytes) -> Path:
+        whole = weights.find("", tmp_path).read_bytes()
+        assert len(said) == len(instead)
+        assert said in whole
+        path = tmp_path / "altered.gguf"
+        path.write_bytes(whole.replace(said, instead))
+        return path
+
+    return alter
+
+
+def load(engine: str, path: Path) -> Engine:
+    """Return an engine with the file loaded."""
+    pytest.importorskip({"native": "llama_cpp", "portable": "xllamacpp"}[engine])
+    module = importlib.import_module(f"promptbreeder.models.{engine}")
+    loaded: Engine = getattr(module, f"{engine.capitalize()}Engine")(path, Threads(1, 1))
+    return loaded
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_model_that_was_not_made_for_chatml_is_refused(engine: str, altered: Callable[[bytes, bytes], Path]) -> None:
+    """The end of a turn would be plain text to it, and its answers would be measured all the same."""
+    with pytest.raises(ModelCrashed, match=r"altered\.gguf has no token <\|im_end\|>.*run this one with Ollama"):
+        load(engine, altered(b"<|im_end|>", b"<|xx_end|>"))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_model_reads_no_more_than_it_was_trained_for(engine: str, altered: Callable[[bytes, bytes], Path]) -> None:
+    """A longer prompt is a failed item that says so."""
+    key = b"llama.context_length" + struct.pack("<I", 4)
+    loaded = load(engine, altered(key + struct.pack("<I", 8192), key + struct.pack("<I", 512)))
+    (reply,) = loaded.generate([" time" * 600], [Sampling(max_tokens=1)], lambda: False).answers
+    loaded.close()
+    assert reply.failure is not None
+    assert "512 fit" in reply.failure
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_prompt_begins_as_the_model_was_trained_to_see_it(
+    engine: str, altered: Callable[[bytes, bytes], Path]
+) -> None:
+    """Where the vocabulary asks for a token at the beginning, a prompt has it, once, and an option has not."""
+    key = b"tokenizer.ggml.add_bos_token" + struct.pack("<I", 7)
+    counts = []
+    for asked in (b"\0", b"\1"):
+        loaded = load(engine, altered(key + b"\0", key + asked))
+        (choice,) = loaded.choose(["Is it?"], ["yes", "no"], lambda: False).answers
+        counts.append(choice.prompt_tokens)
+        loaded.close()
+    assert counts[1] == counts[0] + 1

@@ -51,6 +51,15 @@ def test_more_options_than_sequences_are_scored(native: Any) -> None:  # noqa: A
     assert choice.logprobs[-3:] == pytest.approx(some.logprobs, abs=0.6)
 
 
+def test_long_options_that_do_not_fit_the_cache_together_are_scored(native: Any) -> None:  # noqa: ANN401
+    """Sixty labels of a hundred tokens each have more tokens than there are cells."""
+    prompt = chatml.render((Message("user", "Which?"),))
+    options = [f"{chr(0x4E00 + number)}{'漢字' * 40}" for number in range(60)]
+    assert sum(len(native._decoder.tokens(option)) for option in options) > decoder.CELLS
+    (choice,) = native.choose([prompt], options, lambda: False).answers
+    assert all(math.isfinite(value) for value in choice.logprobs)
+
+
 def test_a_block_that_does_not_fit_the_cache_is_cut(native: Any) -> None:  # noqa: ANN401
     """Replies that might need more cells than there are together are written in groups, in order."""
     prompts = [chatml.render((Message("user", f"Say {word}."),)) for word in ("one", "two", "three")]

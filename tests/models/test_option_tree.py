@@ -59,13 +59,14 @@ def test_reading_the_stems_reads_every_inner_node(tokens: list[tuple[int, ...]])
     assert not any(a != b and b[: len(a)] == a for a in stems for b in stems)
 
 
-@given(options, st.integers(1, 3))
-def test_the_parts_of_a_tree_have_all_its_paths(tokens: list[tuple[int, ...]], most: int) -> None:
-    """Cut to size, a tree loses no option, and no part has more stems than allowed."""
+@given(options, st.integers(1, 3), st.integers(1, 12))
+def test_the_parts_of_a_tree_have_all_its_paths(tokens: list[tuple[int, ...]], most: int, cells: int) -> None:
+    """Cut to size, a tree loses no option, and no part has more stems or nodes than allowed, but for a single stem."""
     tree = OptionTree.of(tokens, END)
-    parts = list(tree.parts(most))
+    parts = list(tree.parts(most, cells))
     assert {path for part in parts for path in part.paths} == set(tree.paths)
     assert all(len(part.stems()) <= most for part in parts)
+    assert all(len(part.inner_nodes()) <= cells or len(part.stems()) == 1 for part in parts)
 
 
 @given(options)
