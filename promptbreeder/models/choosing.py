@@ -62,14 +62,16 @@ class Models:
     async def resolve(self, name: str) -> str:
         """Return the full name; `auto` is a SmolLM2 of an Ollama that answers, else the embedded model.
 
-        A file that is named must be there: a skill would be bound to it for good.
+        A file that is named must be there, and is named from the root: a skill is bound to it for good.
         """
         if name != AUTO:
             found = self.make(name).name
             kind, _, rest = found.partition(":")
             # The packaged weights may come later: `pull` fetches them under the same name.
             if kind == EMBEDDED and rest != weights.BUNDLED:
-                weights.find(rest, self._folder)
+                file = weights.find(rest, self._folder)
+                if rest.endswith(".gguf"):
+                    return f"{EMBEDDED}:{file.absolute()}"
             return found
         if smollm := _smollm(await self._held()):
             return f"{OLLAMA}:{smollm[0].name}"

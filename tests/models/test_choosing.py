@@ -54,6 +54,17 @@ async def test_a_name_gives_a_model_that_is_not_open(name: str, found: str, olla
     assert await models.resolve(name) == found
 
 
+@pytest.mark.parametrize("name", ["embedded:b.gguf", "embedded:./b.gguf", "embedded:~/b.gguf", "embedded:{file}"])
+async def test_a_file_is_named_from_the_root(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever folder a skill was defined in, a server that is started elsewhere finds it, and it is one model."""
+    file = tmp_path / "b.gguf"
+    file.touch()
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    assert await Models(tmp_path).resolve(name.format(file=file)) == f"embedded:{file}"
+
+
 @pytest.mark.parametrize(
     ("name", "way_out"),
     [("embedded:/nope.gguf", "put the file there, or correct the setting"), ("embedded:smollm2:1.7b", "ollama pull")],
@@ -131,9 +142,12 @@ def test_a_file_that_is_not_there_is_an_error_that_names_it(tmp_path: Path) -> N
         weights.find(str(tmp_path / "nothing.gguf"), tmp_path)
 
 
-def test_what_ollama_has_pulled_is_found(ollama: Path) -> None:
+@pytest.mark.parametrize("tag", ["360m", "360m-instruct-q8_0", "360m-instruct-q4_K_M"])
+def test_what_ollama_has_pulled_is_found(ollama: Path, tag: str) -> None:
     """Its manifest names the blob that holds the weights."""
-    assert weights.find("smollm2:360m", ollama) == ollama / "blobs" / "sha256-2"
+    manifest = ollama / "manifests" / "registry.ollama.ai" / "library" / "smollm2" / "360m"
+    manifest.rename(manifest.with_name(tag))
+    assert weights.find(f"smollm2:{tag}", ollama) == ollama / "blobs" / "sha256-2"
 
 
 def test_what_ollama_has_not_pulled_is_an_error_with_the_ways_out(ollama: Path) -> None:
