@@ -10,8 +10,9 @@ def main() -> None:
         from promptbreeder_server.commands import cli  # noqa: PLC0415 - a server does without it
 
         if isinstance(sys.stdout, io.TextIOWrapper):
-            # JSON is UTF-8, whatever the locale; and no answer of a model may end a command.
-            sys.stdout.reconfigure(encoding="utf-8", errors="replace")
+            # JSON is UTF-8, whatever the locale; no answer of a model may end a command; and a Modelfile with the line
+            # ends of Windows would be another prompt.
+            sys.stdout.reconfigure(encoding="utf-8", errors="replace", newline="\n")
         cli.main(prog_name="promptbreeder-mcp")
         return
     from promptbreeder.errors import InvalidInput  # noqa: PLC0415 - commands import what they need themselves

@@ -1,5 +1,6 @@
 """What only a real process shows: signals, encodings, and that no command leaves a traceback."""
 
+import io
 import json
 import os
 import signal
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from promptbreeder_server.main import main
 
 COMMAND = [sys.executable, "-m", "promptbreeder_server"]
 PATIENCE = 120
@@ -74,6 +77,18 @@ def test_json_is_utf_8_whatever_the_locale(
             out, err = command.communicate(timeout=PATIENCE)
             assert command.returncode == 0, err
     assert "Grüße, 世界" in json.loads(out)["description"]
+
+
+def test_lines_end_in_the_same_way_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where standard output would write other line ends, as on Windows, an exported prompt would be another one."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, newline="\r\n"))
+    monkeypatch.setattr(sys, "argv", ["promptbreeder-mcp", "--help"])
+    with pytest.raises(SystemExit):
+        main()
+    sys.stdout.flush()
+    assert written.getvalue().count(b"\n") > 1
+    assert b"\r" not in written.getvalue()
 
 
 def test_a_run_whose_driver_died_is_taken_over_by_whoever_waits_for_it(
