@@ -26,6 +26,7 @@ from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.prompt import Decoding, Demonstration, Format, Prompt
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
+from promptbreeder.usecases.exporting import Form
 
 pytestmark = pytest.mark.anyio
 INPUTS = (
@@ -269,7 +270,7 @@ async def test_a_model_of_another_chat_format_is_taken_away_as_messages(
     open_service: Callable[..., Service],
     define_on: Callable[..., Any],
     tmp_path: Path,
-    form: str,
+    form: Form,
 ) -> None:
     """Its own template renders them; ChatML would be plain text to it."""
     server.add_model("gemma3:270m", template="<start_of_turn>{{ .Prompt }}<end_of_turn>")
