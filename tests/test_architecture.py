@@ -64,6 +64,7 @@ ARROWS: dict[str, list[str]] = {
         MODEL_PORT,
         "promptbreeder.models.chatml",
         "promptbreeder.models.ollama.bodies",
+        "promptbreeder.models.ollama.scoring",
     ],
     "promptbreeder.store": [*OUR_PURE, "promptbreeder.results", "anyio", "sqlite3", "sqlite_utils"],
     "promptbreeder.usecases": [
