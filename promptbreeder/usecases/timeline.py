@@ -1,5 +1,6 @@
 """Production at a time that has passed."""
 
+import math
 from datetime import UTC, datetime
 
 from promptbreeder.errors import InvalidInput
@@ -12,16 +13,19 @@ from promptbreeder.usecases.workbench import Workbench, iso
 async def production_at(bench: Workbench, name: str, at: str) -> PastProduction:
     """Return which version was in production at a time in ISO 8601; without an offset it is UTC, as shown elsewhere.
 
+    A time without a fraction is all of that second: at the time that an event shows, what it did is done.
+
     Raises:
         NotFound: if there is no such skill.
         InvalidInput: if it is no time.
     """
     timestamp = _timestamp(at)
     shown = iso(timestamp)
+    until = math.nextafter(timestamp + 1, timestamp) if timestamp.is_integer() else timestamp
 
     def look(db: Tables) -> PastProduction:
         skills.get(db, name)
-        moved = events.production_at(db, name, timestamp)
+        moved = events.production_at(db, name, until)
         if moved is None or moved.after is None:
             sentence = f"'{name}' was not there yet at {shown}."
             return PastProduction(skill=name, at=shown, version=None, since=None, client=None, sentence=sentence)
