@@ -25,6 +25,9 @@ from promptbreeder.usecases.witnesses import witnesses
 from promptbreeder.usecases.workbench import OnProgress, Workbench
 
 PROGRESS_SECONDS = 2.0
+CANCEL_SECONDS = 5.0
+"""So long it is waited for a cancelled run to stop."""
+CANCEL_POLL_SECONDS = 0.5
 SECONDS_LIMIT = 6 * 3600.0
 TOKENS_PER_CALL = 8
 """A call costs at least about this much; turns a token budget into a cap on calls."""
@@ -128,6 +131,8 @@ async def report(
 async def cancel(bench: Workbench, engine: Engine, run_id: str, actor: Actor) -> None:
     """Stop a run, in whichever process it is; one that nobody drives is concluded here, from its journal.
 
+    Whoever drives it is waited for, but not for long: it may still be running, and its report then says so.
+
     Raises:
         NotFound: if there is no such run.
         Conflict: if it has ended.
@@ -149,8 +154,11 @@ async def cancel(bench: Workbench, engine: Engine, run_id: str, actor: Actor) ->
 
     await bench.store.write(request)
     await _start(bench, engine, run_id)
-    with anyio.move_on_after(5):
+    with anyio.move_on_after(CANCEL_SECONDS):
         await engine.wait(run_id)
+        # The end of a run that another process drives shows in the store only.
+        while (await bench.store.read(lambda db: runs.get(db, run_id))).is_leased(bench.clock()):  # noqa: ASYNC110
+            await anyio.sleep(CANCEL_POLL_SECONDS)
 
 
 async def _resume(bench: Workbench, engine: Engine, request: EvolveRequest) -> str:

@@ -117,7 +117,7 @@ def report_of(run: runs.Run, now: float) -> RunReport:
         completion_tokens=used.completion_tokens,
         cache_hits=used.cache_hits,
         seconds=round(progress.seconds, 1),
-        eta_seconds=_eta(status, progress, plan.token_limit),
+        eta_seconds=None if run.cancel_requested else _eta(status, progress, plan.token_limit),
         rejected=progress.rejected,
         inherited=result.inherited if result else offered(plan),
         likelihood_agreement=None if progress.agreement is None else round(progress.agreement, 2),
@@ -197,7 +197,9 @@ def _sentences(*parts: str) -> str:
 
 
 def _stopped(run: runs.Run, status: RunStatus) -> str:
-    """Return why a run without a result does not go on; empty for one that does."""
+    """Return why a run without a result does not go on, or soon will not; empty for one that does."""
+    if status in {"queued", "running"} and run.cancel_requested:
+        return "Cancellation was requested; the process that drives it has yet to stop."
     if status == "cancelled" and not run.has_ended:
         return "What it found is not kept yet: the process that drove it ended before it could. Cancel it once more."
     if status == "paused" and run.status != "paused":
@@ -225,7 +227,8 @@ def _retry(run: runs.Run, result: RunResult | None) -> dict[str, str | int]:
 def _next_step(run: runs.Run, status: RunStatus, result: RunResult | None) -> str:
     skill, run_id = run.skill, run.run_id
     if status in {"queued", "running"}:
-        return f"get_run('{run_id}') to follow it, cancel_run('{run_id}') to stop it."
+        stop = "" if run.cancel_requested else f", cancel_run('{run_id}') to stop it"
+        return f"get_run('{run_id}') to follow it{stop}."
     if status == "paused":
         return f"evolve_prompt(skill='{skill}', run_id='{run_id}') resumes it where it stopped."
     if status == "failed":

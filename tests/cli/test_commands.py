@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -13,6 +14,7 @@ from click.testing import Result
 from promptbreeder.errors import ModelCrashed, RunError
 from promptbreeder.evolution.strategies import STRATEGIES
 from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.usecases import evolving
 from promptbreeder_server.commands import cli
 
 Run = Callable[..., Result]
@@ -316,6 +318,22 @@ def test_cancel_ends_a_run_that_nobody_drives(run: Run, told: Told, tickets_in: 
     """And a second time there is nothing to cancel."""
     report = told("evolve", tickets_in, *SMALL)
     assert "already ended" in run("cancel", report["run_id"], code=1).stderr
+
+
+def test_cancel_says_where_another_process_has_yet_to_stop_the_run(
+    run: Run, told: Told, tickets_in: str, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next step is to look whether it has stopped, and not to cancel it again."""
+    monkeypatch.setattr(evolving, "CANCEL_SECONDS", 0)
+    report = told("evolve", tickets_in, *SMALL)
+    with closing(sqlite3.connect(home / "promptbreeder.db")) as db, db:
+        # As if another process drove it, and had just extended its lease.
+        driven = "UPDATE runs SET status = 'running', result = NULL, owner = 'another', lease_until = ?"
+        db.execute(driven, [time.time() + 25])
+    said = run("cancel", report["run_id"]).stdout
+    assert f"Run {report['run_id']} on 'tickets': running. " in said
+    assert said.endswith("Next:\n  promptbreeder-mcp status tickets\n")
+    assert "Cancellation was requested" in run("status", tickets_in).stdout
 
 
 def test_the_doctor_finds_nothing_wrong_where_nothing_is(run: Run, told: Told, tickets_in: str) -> None:

@@ -38,6 +38,8 @@ class _NeverOpen(ScriptedModel):
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "POLL_SECONDS", 0.01)
     monkeypatch.setattr(evolving, "PROGRESS_SECONDS", 0.01)
+    monkeypatch.setattr(evolving, "CANCEL_POLL_SECONDS", 0.01)
+    monkeypatch.setattr(evolving, "CANCEL_SECONDS", DEADLINE)
 
 
 async def test_an_owner_that_lost_its_lease_writes_nothing_more(  # noqa: PLR0917  fixtures
@@ -85,21 +87,40 @@ async def test_any_process_can_cancel_a_run(
     *,
     hold_at: int,
 ) -> None:
-    """The owner notices although its model is busy, and concludes with what was measured so far."""
+    """The owner notices although its model is busy, and concludes with what was measured so far; that is waited for."""
     model = held_model(hold_at)
     async with open_service(database, model) as owner, open_service(database) as other:
         run = await evolve(owner, wait=0)
         await model.reached.wait()
-        await other.cancel_run(run.run_id, actor)
-        with anyio.fail_after(DEADLINE):
-            await owner.engine.wait(run.run_id)
-        report = await other.get_run(run.run_id)
+        report = await other.cancel_run(run.run_id, actor)
         assert report.status == "cancelled"
         assert report.verdict.endswith("The run was cancelled.")
         assert "budget" not in report.verdict
         assert (await other.history("tickets", limit=1))[0].kind == "evolved"
         with pytest.raises(Conflict, match="already ended"):
             await other.cancel_run(run.run_id, actor)
+
+
+async def test_a_run_that_another_process_has_yet_to_stop_is_said_to_be_cancelled_soon(  # noqa: PLR0917  fixtures
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    held_model: Callable[[int], Any],
+    actor: Actor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Else it would look like a run that nobody cancelled; to cancel it once more is no error."""
+    monkeypatch.setattr(engine, "POLL_SECONDS", 3600)
+    monkeypatch.setattr(evolving, "CANCEL_SECONDS", 0)
+    model = held_model(_AHEAD_AT)
+    async with open_service(database, model) as owner, open_service(database) as other:
+        run = await evolve(owner, wait=0)
+        await model.reached.wait()
+        assert (await other.get_run(run.run_id)).eta_seconds is not None
+        for report in [await other.cancel_run(run.run_id, actor) for _ in range(2)]:
+            assert (report.status, report.eta_seconds) == ("running", None)
+            assert report.verdict == "Cancellation was requested; the process that drives it has yet to stop."
+            assert report.next_step == f"get_run('{run.run_id}') to follow it."
 
 
 async def test_a_run_that_nobody_drives_is_cancelled_at_once(
@@ -246,7 +267,9 @@ async def test_a_run_whose_driver_was_killed_before_it_heard_of_the_cancel_count
         run = await evolve(killed, wait=0)
         await model.reached.wait()
         async with open_service(database) as other:
-            assert (await other.cancel_run(run.run_id, actor)).status == "running"
+            with monkeypatch.context() as patched:
+                patched.setattr(evolving, "CANCEL_SECONDS", 0)
+                assert (await other.cancel_run(run.run_id, actor)).status == "running"
         found = await later.get_run(run.run_id)
         assert (found.status, found.version) == ("cancelled", None)
         assert "Cancel it once more." in found.verdict

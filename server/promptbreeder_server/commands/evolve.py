@@ -5,7 +5,7 @@ import click
 from promptbreeder.requests import DEFAULT_BUDGET_TOKENS, EvolveRequest
 from promptbreeder.results import RunReport
 from promptbreeder.service import Service
-from promptbreeder_server.commands.next_steps import after_run
+from promptbreeder_server.commands.next_steps import after_cancel, after_run
 from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, show, with_service
 
 
@@ -63,7 +63,7 @@ def cancel(context: click.Context, run_id: str, *, as_json: bool) -> None:
     """Stop the run RUN_ID for good, in whichever process it is."""
 
     async def stop(service: Service) -> None:
-        show(after_run(await service.cancel_run(run_id, ACTOR)), as_json=as_json)
+        show(after_cancel(await service.cancel_run(run_id, ACTOR)), as_json=as_json)
 
     with_service(context, stop)
 

@@ -39,6 +39,13 @@ def after_run(report: RunReport) -> RunReport:
     return report.model_copy(update={"next_step": _listed(commands)})
 
 
+def after_cancel(report: RunReport) -> RunReport:
+    """Return the report of a run that was cancelled, with commands as its next step; it may not have stopped yet."""
+    if report.status not in {"queued", "running"}:
+        return after_run(report)
+    return report.model_copy(update={"next_step": _listed([f"status {report.skill}"])})
+
+
 def _about(skill: str, version: int) -> list[str]:
     return [
         f"fitness {skill} --version {version}",
