@@ -1,10 +1,13 @@
 """The command line on the scripted model, in this process."""
 
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio
+import anyio.lowlevel
 import pytest
 from click.testing import CliRunner, Result
 
@@ -52,6 +55,19 @@ def told(run: Callable[..., Result]) -> Callable[..., Any]:
         return json.loads(run(*arguments, "--json", **how).stdout)
 
     return ran
+
+
+@pytest.fixture(params=[signal.SIGINT, signal.SIGTERM])
+def interrupted(request: pytest.FixtureRequest) -> Callable[..., Any]:
+    """Return something to be awaited by a command that is told to stop meanwhile."""
+
+    async def wait(*_: object, **__: object) -> None:
+        while signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            await anyio.lowlevel.checkpoint()
+        signal.raise_signal(request.param)
+        await anyio.sleep_forever()
+
+    return wait
 
 
 @pytest.fixture

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from promptbreeder.service import Service
+
 Run = Callable[..., Result]
 Told = Callable[..., Any]
 
@@ -47,6 +49,21 @@ def test_a_monitor_that_cannot_look_has_a_status_of_its_own(run: Run, home: Path
         result = run(*arguments, code=4)
         assert "damaged or not a database" in result.stderr
         assert result.stdout == ""
+
+
+def test_a_monitor_that_is_interrupted_has_not_found_a_skill_degraded(
+    run: Run, tickets_in: str, interrupted: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status 4, too: the service of the documentation takes 1 for success."""
+    monkeypatch.setattr(Service, "monitor", interrupted)
+    assert "Aborted!" in run("monitor", "--once", code=4).stderr
+    assert tickets_in
+
+
+@pytest.mark.parametrize("arguments", [("monitor", "--bogus"), ("monitor", "twice"), ("--engine", "bogus", "monitor")])
+def test_a_monitor_that_is_not_understood_has_not_found_a_skill_failing(run: Run, arguments: tuple[str, ...]) -> None:
+    """Status 4, and not the 2 of other commands."""
+    assert "Error: " in run(*arguments, code=4).stderr
 
 
 def test_a_run_that_the_check_starts_is_followed_to_its_end(

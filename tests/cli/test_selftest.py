@@ -60,3 +60,17 @@ def test_a_self_test_that_cannot_be_made_has_a_status_of_its_own(run: Run) -> No
     """Else a missing model would be taken for a broken promise."""
     said = run("--model", "nonsense", "selftest", "--real", code=2).stderr
     assert "'nonsense' is not a model" in said
+
+
+@pytest.mark.parametrize("arguments", [("--engine", "bogus", "selftest"), ("selftest", "--real", "--vote-tests", "1")])
+def test_a_self_test_that_is_not_set_up_has_the_same_status(run: Run, arguments: tuple[str, ...]) -> None:
+    """Whatever keeps it from being made."""
+    assert "Error: " in run(*arguments, code=2).stderr
+
+
+def test_a_self_test_that_is_interrupted_has_the_same_status(
+    run: Run, interrupted: Callable[..., Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Status 1 would say that more was promoted than chance explains."""
+    monkeypatch.setattr("promptbreeder.selftesting.selftest", interrupted)
+    assert "Aborted!" in run("selftest", code=2).stderr

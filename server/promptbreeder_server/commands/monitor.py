@@ -1,10 +1,12 @@
 """`outcome`, `monitor`: how live answers do."""
 
+from typing import Any
+
 import click
 
 from promptbreeder.results import MonitorReport
 from promptbreeder.service import Service
-from promptbreeder_server.commands.session import ACTOR, WHOLE_RUN_SECONDS, show, with_service
+from promptbreeder_server.commands.session import ACTOR, WHOLE_RUN_SECONDS, failing_with, show, with_service
 
 FAILED = 4
 """Exit status where the skills could not be looked at; 0 to 3 say how they are."""
@@ -29,7 +31,22 @@ def outcome(
     with_service(context, record)
 
 
-@click.command()
+class _NotUnderstood(click.UsageError):
+    exit_code = FAILED
+
+
+class _Monitor(click.Command):
+    """Has a status of its own where it is not understood, too: 2, as elsewhere, would mean something else."""
+
+    def make_context(self, *arguments: Any, **named: Any) -> click.Context:  # noqa: ANN401  as click's
+        """Read the arguments."""
+        try:
+            return super().make_context(*arguments, **named)
+        except click.UsageError as error:
+            raise _NotUnderstood(error.format_message(), error.ctx) from error
+
+
+@click.command(cls=_Monitor)
 @click.option("--once", is_flag=True, help="Check now, and act for skills that opted in. For cron and the like.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context
@@ -50,11 +67,8 @@ def monitor(context: click.Context, *, once: bool, as_json: bool) -> None:
                 click.echo(str(ended), err=True)
         return found
 
-    try:
+    with failing_with(context, FAILED):
         report = with_service(context, look)
-    except click.ClickException as error:
-        error.show()
-        context.exit(FAILED)
     show(report, as_json=as_json)
     context.exit(report.exit_code)
 

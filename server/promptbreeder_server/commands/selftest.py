@@ -6,7 +6,7 @@ from functools import partial
 import click
 
 from promptbreeder.results import SelftestReport
-from promptbreeder_server.commands.session import run_plainly, show
+from promptbreeder_server.commands.session import failing_with, run_plainly, show
 from promptbreeder_server.compose import open_scratch
 
 RUNS, REAL_RUNS, VOTE_TESTS = 200, 3, 1_000
@@ -30,14 +30,13 @@ def selftest(context: click.Context, *, real: bool, runs: int | None, vote_tests
     win. The exit status is 1 where it is more, beyond what chance explains (p <= .01), 2 where that could not be found
     out, and else 0.
     """
-    from promptbreeder.selftesting import selftest as test  # noqa: PLC0415 - no other command needs it
-
-    settings = context.obj.settings()
     if real and vote_tests is not None:
         raise click.UsageError("--vote-tests is for the scripted model, without --real")
     runs, vote_tests = runs or (REAL_RUNS if real else RUNS), vote_tests or VOTE_TESTS
 
     async def work() -> SelftestReport:
+        from promptbreeder.selftesting import selftest as test  # noqa: PLC0415 - no other command needs it
+
         total = runs if real else 2 * runs + vote_tests
         with click.progressbar(length=total, label="testing", file=sys.stderr) as bar:
             return await test(
@@ -48,11 +47,9 @@ def selftest(context: click.Context, *, real: bool, runs: int | None, vote_tests
                 tell=partial(bar.update, 1),
             )
 
-    try:
+    with failing_with(context, FAILED):
+        settings = context.obj.settings()
         report = run_plainly(work)
-    except click.ClickException as error:
-        error.show()
-        context.exit(FAILED)
     show(report, as_json=as_json)
     context.exit(report.exit_code)
 

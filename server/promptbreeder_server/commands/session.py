@@ -65,6 +65,20 @@ def told_plainly() -> Iterator[None]:
         raise click.ClickException(str(error)) from error
 
 
+@contextmanager
+def failing_with(context: click.Context, status: int) -> Iterator[None]:
+    """Leave with `status` where a command fails or is interrupted: 1 and 2, as elsewhere, would mean something else."""
+    try:
+        yield
+    except click.ClickException as error:
+        error.show()
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Aborted!", err=True)
+    else:
+        return
+    context.exit(status)
+
+
 def with_service(context: click.Context, work: Callable[[Service], Awaitable[T]]) -> T:
     """Run `work` with a service, and leave with a plain message and status 1 where it fails."""
     settings = context.obj.settings()
