@@ -19,7 +19,7 @@ from promptbreeder.skill import MIN_SEARCH_EXAMPLES, Skill, Split
 from promptbreeder.store import duels, events, examples, immigrants, runs, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.reporting import run_report
-from promptbreeder.usecases.run_facts import plan_of
+from promptbreeder.usecases.run_facts import plan_of, request_of
 from promptbreeder.usecases.teaching import taught
 from promptbreeder.usecases.witnesses import witnesses
 from promptbreeder.usecases.workbench import OnProgress, Workbench
@@ -171,6 +171,12 @@ async def _resume(bench: Workbench, engine: Engine, request: EvolveRequest) -> s
             f"run {run_id} has ended ({run.status}): it takes no candidates and cannot go on. Call evolve_prompt "
             "without run_id to start a new one; candidates given then become its first population."
         )
+    others = _other_arguments(request, run)
+    if others:
+        raise InvalidInput(
+            f"run {run_id} goes on with the arguments that it began with: {others}. Leave them out to resume it; or "
+            f"end it with cancel_run('{run_id}'), and call evolve_prompt without run_id to start another with them."
+        )
     if request.candidates:
         await _hand_in(bench, request, run)
     if not engine.is_running(run_id) and not run.is_leased(bench.clock()):
@@ -190,9 +196,7 @@ async def _start(bench: Workbench, engine: Engine, run_id: str) -> None:
 
 
 async def _join(bench: Workbench, engine: Engine, request: EvolveRequest, live: runs.Run) -> str:
-    # Read back as a request: a run begun before an argument existed has its default.
-    begun = EvolveRequest.parse(json.loads(live.config)["arguments"])
-    if begun != request.model_copy(update={"run_id": None, "candidates": ()}):
+    if request_of(live) != request.model_copy(update={"run_id": None, "candidates": ()}):
         status = live.status_at(bench.clock())
         raise Conflict(
             f"run {live.run_id} of '{request.skill}' is {status} with other arguments. Follow it with "
@@ -200,6 +204,13 @@ async def _join(bench: Workbench, engine: Engine, request: EvolveRequest, live: 
             "arguments to join it."
         )
     return await _resume(bench, engine, request.model_copy(update={"run_id": live.run_id}))
+
+
+def _other_arguments(request: EvolveRequest, run: runs.Run) -> str:
+    """Return what is asked for otherwise than the run began with; what is left out cannot be told from a default."""
+    asked = request.model_dump(exclude={"skill", "candidates", "run_id"}, exclude_defaults=True)
+    begun = request_of(run).model_dump()
+    return ", ".join(f"{name} {begun[name]}, not {asked[name]}" for name in asked if asked[name] != begun[name])
 
 
 async def _hand_in(bench: Workbench, request: EvolveRequest, run: runs.Run) -> None:

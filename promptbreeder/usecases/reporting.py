@@ -1,9 +1,7 @@
 """What is said of a run while it goes on and when it has ended."""
 
-import json
-
 from promptbreeder.lifecycle.gate import accuracy_of, paired, told_left_out
-from promptbreeder.requests import BUDGET_TOKENS, MAX_SEED, EvolveRequest
+from promptbreeder.requests import BUDGET_TOKENS, MAX_SEED
 from promptbreeder.results import BestSoFar, RunReport, RunStatus
 from promptbreeder.runs.outcome import Outcome
 from promptbreeder.runs.plan import Plan
@@ -13,7 +11,7 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of, told
 from promptbreeder.usecases.learning import offered
-from promptbreeder.usecases.run_facts import SHOWN_CHARACTERS, RunProgress, RunResult, plan_of
+from promptbreeder.usecases.run_facts import SHOWN_CHARACTERS, RunProgress, RunResult, plan_of, request_of
 from promptbreeder.usecases.workbench import Workbench
 
 WEAK_WRITER_SHARE = 0.75
@@ -217,7 +215,7 @@ def _retry(run: runs.Run, result: RunResult | None) -> dict[str, str | int]:
     """Return how to try once more after a run that brought nothing; a strategy is not dropped by a new seed."""
     if not run.has_ended or (result is not None and result.version is not None):
         return {}
-    given = EvolveRequest.parse(json.loads(run.config)["arguments"])
+    given = request_of(run)
     times = 2 if result is not None and result.lacked_budget else 1
     budget = min(times * given.budget_tokens, BUDGET_TOKENS[1])
     again = given.model_copy(update={"seed": (given.seed + 1) % (MAX_SEED + 1), "budget_tokens": budget})

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from promptbreeder.evaluation.meter import Usage
 from promptbreeder.evolution.credit import Record
 from promptbreeder.prompt import Prompt
+from promptbreeder.requests import EvolveRequest
 from promptbreeder.results import Leader
 from promptbreeder.runs.outcome import Progress
 from promptbreeder.runs.plan import Plan
@@ -99,6 +100,11 @@ class RunResult(BaseModel):
 def plan_of(run: runs.Run) -> Plan:
     """Return what a run's answers depend on, as it was frozen when the run was created."""
     return Plan.model_validate(json.loads(run.config)["plan"])
+
+
+def request_of(run: runs.Run) -> EvolveRequest:
+    """Return what a run was begun with; an argument that did not exist then has its default."""
+    return EvolveRequest.parse(json.loads(run.config)["arguments"])
 
 
 def operators_of(run: runs.Run) -> Mapping[str, Record]:

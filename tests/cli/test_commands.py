@@ -268,8 +268,14 @@ def test_evolve_prints_the_report_of_a_run_that_ended_paused_or_failed_with_stat
     result = run("evolve", tickets_in, *SMALL, code=1)
     assert f"{status}. {error}" in result.stdout
     assert said in result.stdout
-    assert told("status")[0]["status"] == status
+    report = told("status")[0]
+    assert report["status"] == status
     assert told("evolve", tickets_in, *SMALL, code=1)["status"] == status
+    if status == "paused":
+        resumed = ("evolve", tickets_in, "--run-id", report["run_id"])
+        refused = run(*resumed, "--seed", 9, code=1)
+        assert "began with: seed 1, not 9. Leave them out to resume it" in refused.stderr
+        assert told(*resumed, code=1)["status"] == status
 
 
 @pytest.mark.parametrize(

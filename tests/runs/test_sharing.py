@@ -316,6 +316,20 @@ async def test_the_same_arguments_join_the_run_and_others_are_a_conflict(
         assert (await evolve(service)).status == "finished"
 
 
+async def test_a_run_is_not_resumed_with_other_arguments_than_it_began_with(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """They would be of no effect; its own, and what is left out, are none, and candidates are always taken."""
+    async with open_service(database, ScriptedModel(fail_at={4: ModelCrashed("gone")})) as service:
+        run = await evolve(service, seed=3)
+        told = "budget_tokens 60000, not 500000, seed 3, not 9. Leave them out to resume it; or end it with cancel_run"
+        with pytest.raises(InvalidInput, match=told):
+            await evolve(service, run_id=run.run_id, budget_tokens=500_000, seed=9, generations=2)
+        assert (await service.get_run(run.run_id)).status == "paused"
+        again = await evolve(service, run_id=run.run_id, budget_tokens=60_000, seed=3, candidates=["Name the queue."])
+    assert (again.run_id, again.status, again.budget_tokens) == (run.run_id, "finished", 60_000)
+
+
 async def test_calls_at_the_same_moment_start_one_run(
     database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
 ) -> None:
