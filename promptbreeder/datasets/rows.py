@@ -24,6 +24,8 @@ _FORMATS = {
     ".json": "JSON",
 }
 _SHOWN_COLUMNS = 20
+_OF_A_SKILL = frozenset({"prompt", "examples", "versions"})
+"""A whole skill has a prompt; whoever left it out of a file with examples is to hear just that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Rows:
 
 
 def parse(name: str, text: str) -> Rows | Mapping[str, object]:
-    """Return the rows in `text`, or the JSON object that it is: a whole skill, and no table.
+    """Return the rows in `text`, or the JSON object that it is: a whole skill, and no row.
 
     The ending of the file's `name` decides how it is read, and where that says nothing, how the text begins.
 
@@ -67,11 +69,15 @@ def parse(name: str, text: str) -> Rows | Mapping[str, object]:
         return _delimited(name, text)
     if format_ == "JSONL":
         return _json_lines(name, text)
+    return _json(name, text)
+
+
+def _json(name: str, text: str) -> Rows | Mapping[str, object]:
     try:
         data = json.loads(text)
     except (ValueError, RecursionError) as error:
         # One object a line is often saved as `.json`, too.
-        if begins == "{" and _object(text.lstrip().partition("\n")[0]) is not None:
+        if text.lstrip()[0] == "{" and _object(text.lstrip().partition("\n")[0]) is not None:
             return _json_lines(name, text)
         raise InvalidInput(f"not a JSON file: {error}") from error
     if isinstance(data, list):
@@ -79,7 +85,9 @@ def parse(name: str, text: str) -> Rows | Mapping[str, object]:
             raise InvalidInput(f"{name} is an empty list")
         return _objects(name, "a JSON list", [(f"item {number}", entry) for number, entry in enumerate(data, 1)])
     if isinstance(data, dict):
-        return data
+        if not data or _OF_A_SKILL & data.keys():
+            return data
+        return _objects(name, "a JSON object", [("item 1", data)])
     raise InvalidInput(f"{name} holds neither a skill (a JSON object) nor examples (a list of objects)")
 
 

@@ -178,7 +178,9 @@ WRONG_FILES = [
     (b'{"name": "x", "description": "d", "prompt": ""}', "prompt: must not be empty"),
     (b'{"name": "../x", "description": "d", "prompt": "p"}', "is not a skill name"),
     (b'{"name": "x", "description": "d", "prompt": "p", "examples": [{"input": "a"}]}', "no `expected` answer"),
-    (rb'{"\ud800": 1}', "unknown fields"),
+    (rb'{"prompt": "p", "\ud800": 1}', "unknown fields"),
+    (b'{"input": "a", "expected": "b"}', "the file holds examples and no skill: --skill NAME"),
+    (b'{"name": "x", "description": "d", "examples": []}', "prompt: Field required"),
 ]
 
 

@@ -85,7 +85,7 @@ def test_what_makes_no_skill_is_refused(
     run: Run, told: Told, tmp_path: Path, flags: tuple[str, ...], reason: str
 ) -> None:
     """In one sentence; nothing is stored."""
-    contents = {"a": b"A", "empty": b" \n", "latin": b"Gr\xfc\xdfe", "skill": b'{"name": "x"}'}
+    contents = {"a": b"A", "empty": b" \n", "latin": b"Gr\xfc\xdfe", "skill": b'{"name": "x", "prompt": "p"}'}
     for name, content in contents.items():
         (tmp_path / f"{name}.txt").write_bytes(content)
     paths = {name: tmp_path / f"{name}.txt" for name in (*contents, "missing")}

@@ -89,6 +89,15 @@ def test_rows_are_added_to_a_skill_that_is_there(
     assert "'MORE' is stored with 'billing' and was given again with 'delivery'; kept the first" in again
 
 
+@pytest.mark.parametrize("name", ["one.json", "-"])
+def test_one_json_object_is_one_row(told: Told, tickets_in: str, file: Callable[..., Path], name: str) -> None:
+    """A program that brings in one example at a time writes no list."""
+    row = '{"input": "one more", "expected": "billing"}\n'
+    source = name if name == "-" else file(name, row)
+    assert told("import", source, "--skill", tickets_in, stdin=row)["added"] == 1
+    assert told("examples", tickets_in, "--after", 90)["examples"][0]["input"] == "one more"
+
+
 @pytest.mark.parametrize(
     ("flags", "labels", "metric"),
     [

@@ -49,6 +49,13 @@ def test_inputs_come_from_a_file(run: Run, tone: str, tmp_path: Path, name: str,
     assert "Input: one" in result.stderr
 
 
+def test_an_input_alone_may_be_one_json_object(told: Told, tone: str, tmp_path: Path) -> None:
+    """It is a row like any other, and no whole skill."""
+    (tmp_path / "one.json").write_text('{"input": "one"}\n', encoding="utf-8")
+    (test,) = told("vote", tone, "--inputs", tmp_path / "one.json", stdin="B\n")["tests"]
+    assert test["wins"] + test["losses"] == 1
+
+
 def test_inputs_are_drawn_until_somebody_quits(run: Run, tickets_in: str) -> None:
     """From the examples; what is no choice is asked for again."""
     run("create", "other", "--prompt", "x")
@@ -99,7 +106,7 @@ def test_what_cannot_be_shown_is_refused(
 ) -> None:
     """In one sentence, before anything is asked."""
     (tmp_path / "empty.txt").write_text(" \n", encoding="utf-8")
-    (tmp_path / "skill.json").write_text('{"name": "x"}', encoding="utf-8")
+    (tmp_path / "skill.json").write_text('{"name": "x", "prompt": "p"}', encoding="utf-8")
     paths = {"empty": tmp_path / "empty.txt", "skill": tmp_path / "skill.json"}
     assert reason in run("vote", tone, *(flag.format(**paths) for flag in flags), code=1).stderr
 

@@ -43,6 +43,8 @@ def values_of(found: Rows) -> list[list[str]]:
         ("stdin", '{"text": "hello", "label": "1"}\n{"label": "2", "text": "ho"}', "JSONL"),
         ("a.json", '[{"text": "hello", "label": 1}]', "a JSON list"),
         ("stdin", ' [{"text": "hello",\n "label": "1"}]', "a JSON list"),
+        ("a.json", '{"text": "hello",\n "label": 1}', "a JSON object"),
+        ("stdin", '{"text": "hello", "label": "1"}\n', "a JSON object"),
     ],
 )
 def test_each_format_gives_the_same_rows(name: str, text: str, told: str) -> None:
@@ -53,9 +55,12 @@ def test_each_format_gives_the_same_rows(name: str, text: str, told: str) -> Non
     assert {row.problem for row in found.rows} == {None}
 
 
-def test_an_object_is_no_table() -> None:
-    """It is a whole skill, and is handed on as it is."""
-    assert parse("a.json", '{"name": "x",\n "examples": []}') == {"name": "x", "examples": []}
+@pytest.mark.parametrize(
+    "skill", [{"name": "x", "examples": []}, {"name": "x", "prompt": "p"}, {"name": "x", "versions": []}, {}]
+)
+def test_an_object_that_may_be_a_skill_is_no_row(skill: dict[str, object]) -> None:
+    """It is handed on as it is, also where something is missing: whoever takes it says what."""
+    assert parse("a.json", json.dumps(skill, indent=1)) == skill
 
 
 def test_quoted_newlines_and_quotes_belong_to_their_field_and_lines_are_counted() -> None:

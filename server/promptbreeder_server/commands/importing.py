@@ -38,8 +38,8 @@ def import_(
 ) -> None:
     """Bring in a skill or examples from FILE (JSON, JSONL, CSV, TSV), or - for stdin.
 
-    A JSON object is a whole skill: {name, description, prompt, labels?, metric?, settings?, examples}, or what
-    `export` printed, with all versions; of that name there must be none yet. All else is rows of examples: --skill
+    A JSON object with a prompt is a whole skill: {name, description, prompt, labels?, metric?, settings?, examples}, or
+    what `export` printed, with all versions; of that name there must be none yet. All else is rows of examples: --skill
     NAME adds them to a skill, and with --prompt TEXT makes a new one. What was understood of the rows is shown before
     they are stored.
     """
