@@ -7,18 +7,22 @@ This file does not say what the columns mean.
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
+from typing import Literal
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.text import shortened
 
 _DELIMITERS = ",;\t|"
+_NAMED_DELIMITER = re.compile(r'sep=([^\w\s"]|\t)(?=[\r\n])', re.IGNORECASE)
+"""A first line by which Excel is told the delimiter."""
 _FORMATS = {
     ".csv": "CSV",
-    ".tsv": "CSV",
-    ".tab": "CSV",
+    ".tsv": "TSV",
+    ".tab": "TSV",
     ".jsonl": "JSONL",
     ".ndjson": "JSONL",
     ".json": "JSON",
@@ -65,8 +69,8 @@ def parse(name: str, text: str) -> Rows | Mapping[str, object]:
         )
     begins = text.lstrip()[0]
     format_ = _FORMATS.get(PurePath(name).suffix.lower()) or ("JSON" if begins in "[{" else "CSV")
-    if format_ == "CSV":
-        return _delimited(name, text)
+    if format_ in {"CSV", "TSV"}:
+        return _delimited(name, text, is_tsv=format_ == "TSV")
     if format_ == "JSONL":
         return _json_lines(name, text)
     return _json(name, text)
@@ -91,9 +95,21 @@ def _json(name: str, text: str) -> Rows | Mapping[str, object]:
     raise InvalidInput(f"{name} holds neither a skill (a JSON object) nor examples (a list of objects)")
 
 
-def _delimited(name: str, text: str) -> Rows:
-    delimiter = _delimiter(text.lstrip("\r\n"))
-    records = _records(name, text, delimiter)
+def _delimited(name: str, text: str, *, is_tsv: bool) -> Rows:
+    # No field may be too long to be read: whoever uses the rows refuses the one, and not the file.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
+    if named := _NAMED_DELIMITER.match(text):
+        # What is left of the line is empty, so that lines are counted as they are.
+        text = text[named.end() :]
+    delimiter = named[1] if named else "\t" if is_tsv else _delimiter(text.lstrip("\r\n"))
+    try:
+        records = iter([*_records(name, text, delimiter)])
+    except InvalidInput:
+        if not is_tsv:
+            raise
+        # Most programs that write TSV quote nothing: a quotation mark may stand anywhere.
+        plain = _records(name, text, delimiter, csv.QUOTE_NONE)
+        records = ((line, [_bare(field) for field in fields]) for line, fields in plain)
     header = next(records, None)
     if header is None:
         raise InvalidInput(f"{name} has no header; its first line must name the columns, for example: input,expected")
@@ -121,9 +137,11 @@ def _delimiter(text: str) -> str:
     return max(widths, key=widths.__getitem__)
 
 
-def _records(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+def _records(
+    name: str, text: str, delimiter: str, quoting: Literal[0, 3] = csv.QUOTE_MINIMAL
+) -> Iterator[tuple[int, list[str]]]:
     """Yield the records, each with the line that it begins on; lines without any text are none."""
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, quoting=quoting, strict=True)
     begin = 1
     try:
         for fields in reader:
@@ -134,6 +152,14 @@ def _records(name: str, text: str, delimiter: str) -> Iterator[tuple[int, list[s
         raise InvalidInput(
             f"{name}: the row that begins on line {begin} cannot be read ({error}); is a quotation mark left open?"
         ) from error
+
+
+def _bare(field: str) -> str:
+    """Return a field without the quotation marks that it begins and ends with, if all between them are doubled."""
+    inner = field[1:-1]
+    if len(field) > 1 and field[0] == field[-1] == '"' and '"' not in inner.replace('""', ""):
+        return inner.replace('""', '"')
+    return field
 
 
 def _checked_columns(name: str, header: list[str]) -> tuple[str, ...]:

@@ -193,6 +193,22 @@ def test_bad_rows_are_refused_with_their_lines_and_left_out_only_on_demand(
     assert len(told("examples", tickets_in, "--after", 90)["examples"]) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("long.csv", "input,expected\ngood,billing\n" + "x" * 140_000 + ",billing\n"),
+        ("long.tsv", 'input\texpected\n"good" it is\tbilling\n' + "x" * 140_000 + "\tbilling\n"),
+    ],
+)
+def test_one_bad_line_does_not_keep_the_others_out(
+    run: Run, tickets_in: str, file: Callable[..., Path], name: str, content: str
+) -> None:
+    """Where it is to be left out."""
+    taken = run("import", file(name, content), "--skill", tickets_in, "--skip-bad")
+    assert "Rows left out: 1. line 3: input: String should have at most" in taken.stderr
+    assert "1 added" in taken.stdout
+
+
 WRONG = [
     ("a.csv", b"", (), "a.csv is empty"),
     ("a.csv", b"input,expected\n", (), "has a header (input, expected) and no rows below it"),
@@ -204,7 +220,7 @@ WRONG = [
     ("a.csv", b"input,expected\na,billing\n", ("--input-column", "text"), "no column 'text'; the columns are input, "),
     ("a.csv", b"a,b,c\n1,2,3\n", (), "There are a, b, c; name the columns with --input-column and --expected-column"),
     ("a.csv", b"input,expected\na\0,billing\n", (), "NUL byte on line 2"),
-    ("a.csv", b"input,expected\n" + b"x" * 140_000 + b",billing\n", (), "row that begins on line 2"),
+    ("a.csv", b"input,expected\n" + b"x" * 140_000 + b",billing\n", (), "line 2: input: String should"),
     ("a.csv", b"input,expected\n" + b"x" * 20_000 + b",billing\n", (), "line 2: input: String should have at most"),
     ("a.csv", b'input,expected\n"open,billing\nb,billing\n', (), "line 2 cannot be read"),
     ("a.csv", b"input,expected\na,nobody\n", (), "'nobody', but it is not among the labels"),
