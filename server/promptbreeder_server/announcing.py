@@ -12,13 +12,15 @@ from mcp.server import MCPServer, ServerRequestContext
 from mcp.server.connection import Connection
 from mcp.server.lowlevel import NotificationOptions
 from mcp.server.lowlevel import Server as LowLevelServer
-from mcp.server.subscriptions import InMemorySubscriptionBus
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
 from mcp.shared.subscriptions import PromptsListChanged, ResourcesListChanged, ResourceUpdated
 from mcp_types import (
     INVALID_PARAMS,
     EmptyResult,
     NotificationParams,
     SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    SubscriptionsListenResult,
     UnsubscribeRequestParams,
 )
 
@@ -45,13 +47,17 @@ class Announcer:
     def __init__(self, bus: InMemorySubscriptionBus) -> None:
         """Publish on `bus` for the new era; connections of the old one come in through `install`."""
         self._bus = bus
+        self._listen = ListenHandler(bus)
         self._subscribed: dict[Connection, set[str]] = {}
         """Connections of the old era, each with the resources that it asked to hear of."""
+        self._listened: dict[object, list[str]] = {}
+        """The same of the streams of the new era."""
 
     def install(self, server: MCPServer[Service]) -> None:
-        """Take subscriptions of handshake-era clients."""
+        """Take subscriptions of handshake-era clients, and note those of the others."""
         inner = low_level(server)
         inner.add_notification_handler("notifications/initialized", NotificationParams, self._initialized)
+        inner.add_request_handler("subscriptions/listen", SubscriptionsListenRequestParams, self._listening)
         inner.add_request_handler("resources/subscribe", SubscribeRequestParams, self._subscribe)
         inner.add_request_handler("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
 
@@ -66,11 +72,18 @@ class Announcer:
             await self._bus.publish(PromptsListChanged())
             for connection in connections:
                 await connection.send_prompt_list_changed()
-        for uri in resources_of(change):
+        for uri in (*resources_of(change), *self._versions_of(change)):
             await self._bus.publish(ResourceUpdated(uri))
             for connection in connections:
                 if uri in self._subscribed.get(connection, ()):
                     await connection.send_resource_updated(uri)
+
+    def _versions_of(self, change: Change) -> list[str]:
+        """Return the single versions whose resource a change may touch: of all that there are, those asked for."""
+        if change.kind not in {"skills", "production"}:
+            return []
+        named = set[str]().union(*self._subscribed.values(), *self._listened.values())
+        return sorted(uri for uri in named if uri.startswith(f"prompt://{change.skill}/versions/"))
 
     def _resources_of(self, connection: Connection) -> set[str]:
         if connection not in self._subscribed:
@@ -81,6 +94,16 @@ class Announcer:
     async def _initialized(self, ctx: ServerRequestContext[Service], params: NotificationParams) -> None:
         del params
         self._resources_of(connection_of(ctx))
+
+    async def _listening(
+        self, ctx: ServerRequestContext[Service], params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        stream = object()
+        self._listened[stream] = params.notifications.resource_subscriptions or []
+        try:
+            return await self._listen(ctx, params)
+        finally:
+            del self._listened[stream]
 
     async def _subscribe(self, ctx: ServerRequestContext[Service], params: SubscribeRequestParams) -> EmptyResult:
         resources, uri = self._resources_of(connection_of(ctx)), str(params.uri)
@@ -97,7 +120,7 @@ class Announcer:
 
 
 def resources_of(change: Change) -> tuple[str, ...]:
-    """Return the URIs of the resources whose content a change touches."""
+    """Return the URIs of the resources whose content a change touches, but for those of single versions."""
     production, versions = f"prompt://{change.skill}/production", f"prompt://{change.skill}/versions"
     history = f"history://{change.skill}"
     return {

@@ -69,6 +69,31 @@ async def test_a_listener_hears_of_lists_and_of_the_resources_that_it_named(clie
 
 
 @pytest.mark.parametrize("mode", NEW)
+async def test_a_listener_hears_that_a_version_came_into_production(client: Client, call: Call) -> None:
+    """Each version says whether it is; of those that nobody named nothing is told."""
+    await call(client, "define_skill", **SECOND)
+    named = ["prompt://tickets/versions/1", "prompt://tickets/versions/2"]
+    async with client.listen(resource_subscriptions=[*named, "prompt://other/versions/1"]) as heard:
+        await call(client, "promote", skill="tickets", version=2, reason="why", force=True)
+        with anyio.fail_after(30):
+            assert [await anext(heard) for _ in named] == [*map(ResourceUpdated, named)]
+
+
+@pytest.mark.parametrize("mode", OLD)
+async def test_a_subscriber_of_a_version_hears_that_it_came_into_production(
+    client: Client,
+    call: Call,
+    heard: Any,  # noqa: ANN401
+) -> None:
+    """As in the new era."""
+    await call(client, "define_skill", **SECOND)
+    with old_methods():
+        await client.subscribe_resource("prompt://tickets/versions/2")
+    await call(client, "promote", skill="tickets", version=2, reason="why", force=True)
+    await heard.wait_for("notifications/resources/updated prompt://tickets/versions/2")
+
+
+@pytest.mark.parametrize("mode", NEW)
 async def test_a_listener_hears_of_a_vote(client: Client, call: Call) -> None:
     """It is a line of the history."""
     await call(client, "define_skill", **SECOND)
