@@ -35,11 +35,17 @@ def test_a_prompt_becomes_version_1_in_production(run: Run, told: Told) -> None:
 def test_two_variants_are_versions_1_and_2_to_be_judged_by_votes(
     run: Run, told: Told, variants: tuple[object, ...]
 ) -> None:
-    """Read as UTF-8 whatever the editor; their numbers, URIs and the next commands are said."""
+    """Read as UTF-8 whatever the editor; their numbers, URIs and the next commands, for any shell, are said."""
     said = run("create", "greet", *variants).stdout
     assert "versions 1 and 2 (production: 1); prompt://greet/versions/1, prompt://greet/versions/2" in said
-    for command in ("vote greet --b 2 --input 'an input'\n", "fitness greet --version 2", "promote greet 2 --reason"):
-        assert f"promptbreeder-mcp {command}" in said
+    for command in (
+        'vote greet --b 2 --input "an input"',
+        "fitness greet --version 2",
+        'promote greet 2 --reason "better"',
+        "run greet",
+        'rollback greet --reason "changed my mind"',
+    ):
+        assert f"  promptbreeder-mcp {command}\n" in said
     exported = json.loads(run("export", "greet").stdout)
     assert exported["metric"] == "preference"
     assert [version["prompt"]["instruction"] for version in exported["versions"]] == [

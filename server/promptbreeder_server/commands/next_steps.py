@@ -11,7 +11,7 @@ def after_definition(report: SkillReport) -> SkillReport:
     other = report.version if report.variant is None else report.variant
     if other != report.production:
         # Without train examples there is nothing to draw an input from.
-        given = "" if report.examples.train else " --input 'an input'"
+        given = "" if report.examples.train else ' --input "an input"'
         commands = [f"vote {skill} --b {other}{given}", *_about(skill, other)]
     elif report.metric == "preference":
         told = "Next, with a skill file of this name and another prompt, to compare it with:"
@@ -49,9 +49,9 @@ def after_cancel(report: RunReport) -> RunReport:
 def _about(skill: str, version: int) -> list[str]:
     return [
         f"fitness {skill} --version {version}",
-        f"promote {skill} {version} --reason 'better'",
+        f'promote {skill} {version} --reason "better"',
         f"run {skill}",
-        f"rollback {skill} --reason 'changed my mind'",
+        f'rollback {skill} --reason "changed my mind"',
     ]
 
 
