@@ -94,6 +94,11 @@ class Engine:
         self._group = group
         self._running: dict[str, _Watched] = {}
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether this process drives no run."""
+        return not self._running
+
     def is_running(self, run_id: str) -> bool:
         """Whether this process drives the run."""
         return run_id in self._running

@@ -65,6 +65,29 @@ def test_ctrl_c_pauses_a_run_and_the_same_command_goes_on_with_it(
     assert len(told("status")) == 1
 
 
+def test_ctrl_c_in_a_command_that_only_follows_a_run_says_that_it_goes_on(
+    process: Callable[..., subprocess.Popen[str]], told: Callable[..., Any], run: Callable[..., Any], tickets_in: str
+) -> None:
+    """Another process drives it, and does not pause; how to stop it is said."""
+    evolve = ("evolve", tickets_in, "--generations", "200", "--budget-tokens", "2000000", "--json")
+    with process(*evolve) as first:
+        while [report["status"] for report in told("status")] != ["running"]:
+            pass
+        with process(*evolve) as second:
+            assert second.stderr is not None
+            assert second.stderr.readline() == "evolving\n"
+            second.send_signal(signal.SIGINT)
+            _, err = second.communicate(timeout=PATIENCE)
+            assert second.returncode == 1
+        (report,) = told("status")
+        assert report["status"] == "running"
+        assert f"The run goes on in another process; `promptbreeder-mcp cancel {report['run_id']}` stops it." in err
+        assert "pauses" not in err
+        run("cancel", report["run_id"])
+        first.communicate(timeout=PATIENCE)
+    assert first.returncode == 0
+
+
 def test_json_is_utf_8_whatever_the_locale(
     process: Callable[..., subprocess.Popen[str]], tickets_in: str, tmp_path: Path
 ) -> None:

@@ -34,7 +34,8 @@ from promptbreeder_server.commands.session import ACTOR, evolve_with_bar, show, 
 def evolve(context: click.Context, /, *, as_json: bool, **given: object) -> None:
     """Search a better prompt for SKILL on its own model, and print what was found.
 
-    Interrupted, the run pauses; the same command goes on with it. The exit status is 1 where it ended paused or failed.
+    Interrupted, the run pauses, unless another process drives it; the same command goes on with it. The exit status is
+    1 where it ended paused or failed.
     """
 
     async def follow(service: Service) -> RunReport:

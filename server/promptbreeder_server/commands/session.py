@@ -157,8 +157,22 @@ async def evolve_with_bar(service: Service, request: EvolveRequest) -> RunReport
         try:
             return await service.evolve(request, ACTOR, wait_seconds=WHOLE_RUN_SECONDS, on_progress=tell)
         except anyio.get_cancelled_exc_class():
-            click.echo("\nThe run pauses; the same command goes on with it.", err=True)
+            with anyio.CancelScope(shield=True):
+                click.echo(f"\n{await _becomes_of_it(service, request.skill)}", err=True)
             raise
+
+
+async def _becomes_of_it(service: Service, skill: str) -> str:
+    """Return what becomes of a skill's run when this process does not follow it any more; empty where none goes on."""
+    pauses = "The run pauses; the same command goes on with it."
+    if not service.engine.is_idle:
+        return pauses
+    for run in (await service.runs(skill))[:1]:
+        if run.status == "running":
+            return f"The run goes on in another process; `promptbreeder-mcp cancel {run.run_id}` stops it."
+        if run.status in {"queued", "paused"}:
+            return pauses
+    return ""
 
 
 def _shown(report: RunReport | None) -> str:
