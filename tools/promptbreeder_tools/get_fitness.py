@@ -24,7 +24,7 @@ async def get_fitness(
 ) -> Annotated[CallToolResult, Fitness]:
     """Accuracy, fitness, votes of a version, and whether it is ready for production; without skill, a line a skill.
 
-    Measures what was never measured.
+    Measures what was never measured; after a timeout call it again, and it goes on where it stopped.
     """
     found = await service_of(ctx).fitness(skill, version, headroom=headroom)
     more = max(0, len(found.skills) - MAX_SKILLS)

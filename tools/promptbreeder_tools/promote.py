@@ -21,7 +21,10 @@ async def promote(
     ] = None,
     force: Annotated[bool, Field(description="Promote against evidence or flags; recorded")] = False,  # noqa: FBT002
 ) -> Annotated[CallToolResult, Moved]:
-    """Put a version into production if it is shown to be better; else says what is missing. Ask the user first."""
+    """Put a version into production if it is shown to be better; else says what is missing. Ask the user first.
+
+    Measures what was never measured; after a timeout call it again, and it goes on where it stopped.
+    """
     moved = await service_of(ctx).promote(
         skill, version, reason, actor_of(ctx), expected_production=expected_production, force=force
     )
