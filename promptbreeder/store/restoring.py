@@ -11,7 +11,7 @@ from pathlib import Path
 
 from promptbreeder.errors import InvalidInput, StoreCorrupt, StoreTooNew
 from promptbreeder.store import backup, health
-from promptbreeder.store.database import APPLICATION_ID, BUSY_SECONDS, Database, connect, translated
+from promptbreeder.store.database import APPLICATION_ID, Database, connect, translated
 
 
 async def restore(store: Database, source: Path) -> Path | None:
@@ -73,14 +73,14 @@ def _is_sound(path: Path) -> bool:
 
 
 def _overwrite(source: Path, path: Path) -> Path:
-    with closing(connect(path)) as live:
+    with closing(connect(path)) as live, closing(_reading(source)) as copy:
+        # What is overwritten may not be in a transaction. In this mode its lock outlives the transaction that took it,
+        # until the connection is closed: nobody writes what would be neither in the kept copy nor in the restored file.
+        live.conn.execute("PRAGMA locking_mode = EXCLUSIVE")
         live.conn.execute("BEGIN IMMEDIATE")
-        try:
-            kept = backup.make(path, spared=source)
-        finally:
-            live.conn.execute("ROLLBACK")
-    with closing(_reading(source)) as copy, closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as live_file:
-        copy.backup(live_file)
+        kept = backup.make(path, spared=source)
+        live.conn.execute("COMMIT")
+        copy.backup(live.conn)
     return kept
 
 

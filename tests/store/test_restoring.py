@@ -2,10 +2,12 @@
 
 import sqlite3
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+import sqlite_utils
 
 from promptbreeder.errors import InvalidInput, StoreCorrupt, StoreTooNew
 from promptbreeder.store import backup
@@ -140,3 +142,31 @@ async def test_the_backup_in_use_is_not_pruned_by_the_one_that_is_made(
     assert len(backup.listed(store.path)) == backup.KEPT
     await restore(store, copy)
     assert await store.read(reasons) == ["before"]
+
+
+async def test_what_others_write_meanwhile_is_kept_or_refused(
+    store: Database, copy: Path, reasons: Reasons, note: Note, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process writes whenever it can; what was acknowledged is never lost with what is overwritten."""
+    real, told = sqlite3.connect, list[str]()
+
+    def write() -> None:
+        with closing(real(store.path, timeout=0, isolation_level=None)) as other, suppress(sqlite3.OperationalError):
+            other.execute("BEGIN IMMEDIATE")
+            note(sqlite_utils.Database(other), f"written {len(told)}")
+            other.execute("COMMIT")
+            told.append(f"written {len(told)}")
+
+    def overtaken(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  as sqlite3.connect
+        write()
+        return real(*args, **kwargs)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", overtaken)
+        kept = await restore(store, copy)
+    assert kept is not None
+    assert told
+    assert await Database(kept).read(reasons) == ["before", "after", *told]
+    assert await store.read(reasons) == ["before"]
+    write()
+    assert (await store.read(reasons))[1:] == told[-1:]
