@@ -42,9 +42,8 @@ def inputs(db: Tables, skill: str) -> tuple[str, ...]:
 
 def empty(db: Tables, skill: Skill, text: str) -> tuple[str, ...]:
     """Take input and answer out of all calls with the same input as `text`; return the inputs as they were written."""
-    same = tuple(
-        known for known in inputs(db, skill.name) if input_hash(skill.salt, known) == input_hash(skill.salt, text)
-    )
+    deleted = input_hash(skill.salt, text)
+    same = tuple(known for known in inputs(db, skill.name) if input_hash(skill.salt, known) == deleted)
     for known in same:
         db.execute("UPDATE calls SET input = '', answer = '' WHERE skill = ? AND input = ?", [skill.name, known])
     return same

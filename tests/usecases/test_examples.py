@@ -11,7 +11,8 @@ from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import ExampleLine, VersionFitness
 from promptbreeder.service import Service
-from promptbreeder.skill import Example
+from promptbreeder.skill import Example, input_hash
+from promptbreeder.store import calls
 
 pytestmark = pytest.mark.anyio
 
@@ -162,6 +163,25 @@ async def test_deleting_reaches_what_was_asked_and_answered(
             await service.record_outcome(asked[1].call_id, actor, expected="a card number")
         assert (await service.record_outcome(asked[1].call_id, actor, correct=True)).drift.n == 2
         assert (await service.record_outcome(asked[3].call_id, actor, expected=other)).correct is True
+
+
+async def test_what_is_deleted_is_hashed_once_however_many_calls_there_are(
+    service: Service, actor: Actor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It may be long, and nobody can write meanwhile."""
+    for number in range(5):
+        await service.run_skill("tickets", f"Where is parcel {number}?")
+    (line,) = (await service.examples("tickets", limit=1)).examples
+    hashed = list[str]()
+
+    def hash_of(salt: str, text: str) -> str:
+        hashed.append(text)
+        return input_hash(salt, text)
+
+    monkeypatch.setattr(calls, "input_hash", hash_of)
+    await service.delete_example("tickets", line.id, actor)
+    assert len(hashed) == 6
+    assert hashed.count(line.input) == 1
 
 
 async def test_versions_that_show_a_changed_example_are_named(
