@@ -66,7 +66,7 @@ async def record_outcome(
                 "stored."
             )
 
-    def store(db: Tables) -> OutcomeReport:
+    def store(db: Tables) -> _Kept | None:
         if skills.get(db, skill.name) != skill or calls.get(db, call_id) != call:
             raise Conflict(f"'{skill.name}' was changed at this moment; report the outcome again. Nothing was stored.")
         kept = None if example is None else _kept(db, skill, example, now)
@@ -83,23 +83,24 @@ async def record_outcome(
                 reason=f"the expected answer of call {call_id} became example {number}",
                 data={"examples": 1, "example": number, "call": call_id},
             )
-        stands = standing(db, skill.name, now)
-        return OutcomeReport(
-            call_id=call_id,
-            skill=skill.name,
-            version=call.version,
-            correct=right,
-            counted=call.version == stands.production.n,
-            example=kept.fate if kept is not None else None,
-            split=kept.split if kept is not None else None,
-            drift=told(stands),
-            next_step=_next_step(stands),
-        )
+        return kept
 
-    report = await bench.store.write(store)
-    if report.example == "added":
-        bench.changed("skills", report.skill)
-    return report
+    kept = await bench.store.write(store)
+    if kept is not None and kept.fate == "added":
+        bench.changed("skills", skill.name)
+    # All outcomes of the version are gone through for it: not while other processes wait for the lock.
+    stands = await bench.store.read(lambda db: standing(db, skill.name, now))
+    return OutcomeReport(
+        call_id=call_id,
+        skill=skill.name,
+        version=call.version,
+        correct=right,
+        counted=call.version == stands.production.n,
+        example=kept.fate if kept is not None else None,
+        split=kept.split if kept is not None else None,
+        drift=told(stands),
+        next_step=_next_step(stands),
+    )
 
 
 def _example(skill: Skill, text: str, expected: str) -> Example:

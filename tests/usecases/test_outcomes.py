@@ -15,7 +15,8 @@ from promptbreeder.results import Answered, OutcomeReport
 from promptbreeder.service import Service
 from promptbreeder.skill import Example, Skill, Split
 from promptbreeder.store.tables import Tables
-from promptbreeder.usecases import outcomes
+from promptbreeder.usecases import drifting, outcomes
+from promptbreeder.usecases.drifting import Standing
 
 pytestmark = pytest.mark.anyio
 NEW = "My parcel number {} is lost"
@@ -125,6 +126,21 @@ async def test_judging_keeps_nobody_from_writing(
     assert (await service.record_outcome(call.call_id, actor, expected="billing")).correct is True
 
 
+async def test_telling_how_a_version_stands_keeps_nobody_from_writing(
+    service: Service, call: Answered, actor: Actor, database: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thousands of outcomes are gone through for it; what was reported is stored by then, and counts."""
+
+    def slow_standing(db: Tables, name: str, now: float) -> Standing:
+        with closing(sqlite3.connect(database, timeout=0)) as other:
+            other.execute("BEGIN IMMEDIATE")
+        return drifting.standing(db, name, now)
+
+    monkeypatch.setattr(outcomes, "standing", slow_standing)
+    report = await service.record_outcome(call.call_id, actor, correct=True)
+    assert (report.counted, report.drift.right, report.drift.n) == (True, 1, 1)
+
+
 async def test_an_outcome_of_a_skill_that_changed_meanwhile_is_refused(
     service: Service,
     call: Answered,
@@ -135,7 +151,7 @@ async def test_an_outcome_of_a_skill_that_changed_meanwhile_is_refused(
     """What was right by the old metric need not be by the new one; reported again, it is judged by that."""
     write = service._bench.store.write
 
-    async def overtaken(work: Callable[[Tables], OutcomeReport]) -> OutcomeReport:
+    async def overtaken(work: Callable[[Tables], object]) -> object:
         monkeypatch.undo()
         await service.define_skill(ticket_skill(metric="contains", examples=[]), actor)
         return await write(work)
