@@ -34,12 +34,12 @@ async def changes_of_others(bench: Workbench, since: Mark | None) -> tuple[Mark,
     def read(db: Tables) -> tuple[Mark, tuple[Change, ...]]:
         moment = max(runs.last_written(db), evaluations.last_measured(db))
         mark = Mark(commits, *events.end(db), moment)
-        return mark, () if since is None else tuple(dict.fromkeys(_changes(db, since)))
+        return mark, () if since is None else tuple(dict.fromkeys(_changes(bench, db, since)))
 
     return await bench.store.read(read)
 
 
-def _changes(db: Tables, since: Mark) -> Iterator[Change]:
+def _changes(bench: Workbench, db: Tables, since: Mark) -> Iterator[Change]:
     happened = events.after(db, since.event)
     # By its hash, too: after a restore the history may be as long as before.
     if events.hash_of(db, since.event) != since.hash or any(event.kind == "restore" for event in happened):
@@ -49,9 +49,13 @@ def _changes(db: Tables, since: Mark) -> Iterator[Change]:
     for event in happened:
         if event.skill is not None:
             yield Change(_kind(event), event.skill)
-    # A write has its time from before it waited for others.
-    before = since.moment - BUSY_SECONDS
-    yield from (Change("run", run.skill, run.run_id) for run in runs.written_after(db, before))
+    # A write has its time from before it waited for others; and the clock may have gone back since the last one.
+    now = bench.clock()
+    before = min(since.moment, now) - BUSY_SECONDS
+    for run in runs.written_after(db, before):
+        # What was there already, and is later than now, was written before the clock went back.
+        if not now < run.updated_at <= since.moment:
+            yield Change("run", run.skill, run.run_id)
     yield from (Change("measured", skill) for skill in evaluations.measured_after(db, before))
 
 

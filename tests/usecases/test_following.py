@@ -89,6 +89,27 @@ async def test_what_this_process_did_is_not_told(service: Service, actor: Actor)
     assert (await service.changes_of_others(mark))[1] == ()
 
 
+async def test_a_run_is_told_of_after_the_clock_went_back(
+    database: Path, open_service: Callable[..., Service], actor: Actor
+) -> None:
+    """At once, and one from before that seems to come from the future is not told of again and again."""
+    now = 1_800_000_000.0
+    async with (
+        open_service(database, clock=lambda: now) as service,
+        open_service(database, clock=lambda: now) as other,
+    ):
+        await _evolve(other, actor)
+        mark, _ = await service.changes_of_others(None)
+        for act in (_evolve, _define, _evolve):
+            now -= 3_600
+            known = {run.run_id for run in await other.runs("tickets")}
+            await act(other, actor)
+            new = {run.run_id for run in await other.runs("tickets")} - known
+            mark, told = await service.changes_of_others(mark)
+            assert {change.run_id for change in told if change.kind == "run"} == new
+            assert bool(new) is (act is _evolve)
+
+
 async def test_a_restored_backup_changes_every_skill(
     service: Service, other: Service, actor: Actor, open_service: Callable[..., Service], database: Path
 ) -> None:
