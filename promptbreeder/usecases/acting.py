@@ -13,6 +13,7 @@ from promptbreeder.store.runs import Run
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.drifting import Standing
 from promptbreeder.usecases.evolving import cancel, evolve
+from promptbreeder.usecases.guarding import require_unchanged
 from promptbreeder.usecases.run_facts import plan_of
 from promptbreeder.usecases.workbench import Workbench
 
@@ -38,7 +39,7 @@ async def act(bench: Workbench, engine: Engine, stands: Standing, decision: Deci
         return await _roll_back(bench, stands, decision, check)
     if stands.run is not None:
         return _saying(check, f"{check.sentence} Run {stands.run} is going on already.", run_id=stands.run)
-    return await _evolve(bench, engine, check)
+    return await _evolve(bench, engine, stands, check)
 
 
 async def go_on(bench: Workbench, engine: Engine, stands: Standing, check: SkillCheck) -> tuple[SkillCheck, Standing]:
@@ -84,21 +85,24 @@ def _orphan(db: Tables, stands: Standing, now: float) -> Run | None:
 async def _roll_back(bench: Workbench, stands: Standing, decision: Decision, check: SkillCheck) -> SkillCheck:
     actor, now = by_itself(), bench.clock()
     target = stands.before.n if stands.before is not None else stands.production.n
-    try:
-        await bench.store.write(
-            lambda db: events.move_production(
-                db,
-                ts=now,
-                skill=check.skill,
-                kind="rollback",
-                to=target,
-                expected=stands.production.n,
-                actor=actor.kind,
-                client=actor.client,
-                reason=decision.sentence,
-                data={"right": check.drift.right, "n": check.drift.n, "p": check.drift.p_rollback},
-            )
+
+    def move(db: Tables) -> None:
+        require_unchanged(db, stands.skill, stands.moved)
+        events.move_production(
+            db,
+            ts=now,
+            skill=check.skill,
+            kind="rollback",
+            to=target,
+            expected=stands.production.n,
+            actor=actor.kind,
+            client=actor.client,
+            reason=decision.sentence,
+            data={"right": check.drift.right, "n": check.drift.n, "p": check.drift.p_rollback},
         )
+
+    try:
+        await bench.store.write(move)
     except Conflict as error:
         return _saying(check, f"{check.sentence} {error}")
     bench.changed("production", check.skill)
@@ -109,10 +113,11 @@ async def _roll_back(bench: Workbench, stands: Standing, decision: Decision, che
     return _saying(check, sentence, acted=True, production=target)
 
 
-async def _evolve(bench: Workbench, engine: Engine, check: SkillCheck) -> SkillCheck:
+async def _evolve(bench: Workbench, engine: Engine, stands: Standing, check: SkillCheck) -> SkillCheck:
     now = bench.clock()
 
     def begin(db: Tables) -> bool:
+        require_unchanged(db, stands.skill, stands.moved)
         last = checks.get(db, check.skill)
         # Looked at anew: a process that overslept its lease must not start a second one.
         if last is not None and is_cooling(last.evolution_started, now):
@@ -120,11 +125,11 @@ async def _evolve(bench: Workbench, engine: Engine, check: SkillCheck) -> SkillC
         checks.note_evolution(db, check.skill, now=now)
         return True
 
-    if not await bench.store.write(begin):
-        return _saying(check, f"{check.sentence} Another process has started an evolution already.")
     # Another seed each time: the same search would only find again what it found.
     request = EvolveRequest(skill=check.skill, seed=int(now) % 2**31)
     try:
+        if not await bench.store.write(begin):
+            return _saying(check, f"{check.sentence} Another process has started an evolution already.")
         waiting = await bench.store.read(lambda db: runs.live(db, check.skill))
         if waiting is not None and not waiting.is_leased(now):
             # It waited for what this process does not have (`go_on`), and has had its time.

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from promptbreeder.errors import Conflict, InvalidInput, ModelError, NotPromotable, PromptBreederError
 from promptbreeder.requests import Actor
@@ -12,6 +13,7 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of, told
 from promptbreeder.text import scrub, shortened
+from promptbreeder.usecases.guarding import require_unchanged
 from promptbreeder.usecases.judging import Judgement, judge
 from promptbreeder.usecases.prompting import diff
 from promptbreeder.usecases.workbench import Workbench, iso
@@ -37,30 +39,31 @@ async def promote(
 
     Raises:
         NotPromotable: with the evidence that is missing, or what is suspicious.
-        Conflict: if it is in production already, or production is not `expected_production`.
+        Conflict: if it is in production already, production is not `expected_production`, or the skill or its
+            production changed while the version was measured.
         ModelError: if the skill's model cannot be had, without `force`.
     """
     reason = _reason(reason)
-    skill, version, production = await _state(bench, name, number)
-    if number == production.n:
+    case = await _case(bench, name, number)
+    if number == case.production.n:
         raise Conflict(f"version {number} of '{name}' is in production already")
-    if expected_production is not None and expected_production != production.n:
-        raise events.moved_meanwhile(name, production.n, expected_production)
+    if expected_production is not None and expected_production != case.production.n:
+        raise events.moved_meanwhile(name, case.production.n, expected_production)
     try:
-        judged = await judge(bench, skill, version, production)
+        judged = await judge(bench, case.skill, case.version, case.production)
     except ModelError as error:
         if not force:
             raise
         found = f"Not judged: {str(error).rstrip('.')}."
-        return await _promoted(bench, version, production, None, found, reason=reason, actor=actor)
-    flagged = told(flags_of(version.prompt))
+        return await _promoted(bench, case, None, found, reason=reason, actor=actor)
+    flagged = told(flags_of(case.version.prompt))
     if not force and (flagged or not judged.found.ready):
         raise NotPromotable(
             f"version {number} of '{name}' is not promoted. {_sentences(judged.found.sentence, flagged)} "
             f"{'Show its text to the user first. ' if flagged else ''}force=true (`--force`) promotes it all the "
             "same; that is recorded."
         )
-    return await _promoted(bench, version, production, judged, judged.found.sentence, reason=reason, actor=actor)
+    return await _promoted(bench, case, judged, judged.found.sentence, reason=reason, actor=actor)
 
 
 async def promote_if_ready(bench: Workbench, name: str, number: int) -> Moved | None:
@@ -71,40 +74,48 @@ async def promote_if_ready(bench: Workbench, name: str, number: int) -> Moved | 
     None where nothing was moved. It is called after a run or a vote, whose success it must not undo: what keeps it
     from judging is no error, and `get_fitness` tells.
     """
-    skill, version, production = await _state(bench, name, number)
-    if not skill.settings.opt_in_auto_promote:
-        return None
-    if flags_of(version.prompt):
-        return None
-    if await bench.store.read(lambda db: events.was_production(db, name, number)):
+    case = await _case(bench, name, number)
+    if not case.skill.settings.opt_in_auto_promote or case.was_in_production or flags_of(case.version.prompt):
         return None
     try:
-        judged = await judge(bench, skill, version, production)
+        judged = await judge(bench, case.skill, case.version, case.production)
         if judged.found.ready:
-            found = judged.found.sentence
-            return await _promoted(bench, version, production, judged, found, reason=OPTED_IN, actor=SYSTEM)
+            return await _promoted(bench, case, judged, judged.found.sentence, reason=OPTED_IN, actor=SYSTEM)
     except PromptBreederError:
-        log.warning("version %s of '%s' was not judged for promotion", number, name, exc_info=True)
+        log.warning("version %s of '%s' was not promoted by itself", number, name, exc_info=True)
     return None
 
 
-async def _state(bench: Workbench, name: str, number: int) -> tuple[Skill, Version, Version]:
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """What is decided on, from one transaction."""
+
+    skill: Skill
+    version: Version
+    production: Version
+    moved: events.Event
+    """By which production came there."""
+    was_in_production: bool
+    """Whether the version ever was."""
+
+
+async def _case(bench: Workbench, name: str, number: int) -> _Case:
     return await bench.store.read(
-        lambda db: (skills.get(db, name), versions.get(db, name, number), versions.production(db, name))
+        lambda db: _Case(
+            skills.get(db, name),
+            versions.get(db, name, number),
+            versions.production(db, name),
+            events.last_move(db, name),
+            events.was_production(db, name, number),
+        )
     )
 
 
 async def _promoted(
-    bench: Workbench,
-    version: Version,
-    production: Version,
-    judged: Judgement | None,
-    found: str,
-    *,
-    reason: str,
-    actor: Actor,
+    bench: Workbench, case: _Case, judged: Judgement | None, found: str, *, reason: str, actor: Actor
 ) -> Moved:
     """Move production, and record what was `found` when the version was judged, or why it was not."""
+    version, production = case.version, case.production
     name, now = version.skill, bench.clock()
     flags = flags_of(version.prompt)
     moved = Moved(
@@ -123,21 +134,23 @@ async def _promoted(
         "judged": None if judged is None else judged.evidence.model_dump(mode="json"),
         "diff": moved.diff,
     }
-    await bench.store.write(
-        lambda db: events.move_production(
+
+    def move(db: Tables) -> None:
+        require_unchanged(db, case.skill, case.moved)
+        events.move_production(
             db,
             ts=now,
             skill=name,
             kind="promote",
             to=version.n,
-            # What was judged is the version that was in production a moment ago: it must be so still.
             expected=production.n,
             actor=actor.kind,
             client=actor.client,
             reason=reason,
             data=data,
         )
-    )
+
+    await bench.store.write(move)
     bench.changed("production", name)
     return moved
 

@@ -20,6 +20,8 @@ class Standing:
 
     skill: Skill
     production: Version
+    moved: events.Event
+    """By which production came there."""
     reading: Reading
     last_outcome: int
     """Id of the skill's newest outcome, of whatever version."""
@@ -43,6 +45,7 @@ def standing(db: Tables, name: str, now: float) -> Standing:
     return Standing(
         skill=skill,
         production=production,
+        moved=moved,
         reading=read_drift([outcome.correct for outcome in found], detector, promoted_at=moved.ts, now=now),
         last_outcome=outcomes.last(db, name),
         before=versions.get(db, name, previous) if previous is not None else None,

@@ -1,13 +1,14 @@
 """A service over the ticket skill, and a look at everything it stores."""
 
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from promptbreeder.models.base import Block, Generate, Reply
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
@@ -33,10 +34,23 @@ def first_word_or_billing(request: Any) -> str:  # noqa: ANN401  a Generate
     return next((names[word] for word in names if word in item), "technical")
 
 
+class Overtaken(ScriptedModel):
+    """A model that takes its time: `meanwhile` happens once, while it generates next."""
+
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+
+    async def generate(self, requests: Sequence[Generate]) -> Block[Reply]:
+        """Answer after what happens meanwhile."""
+        happens, self.meanwhile = self.meanwhile, None
+        if happens is not None:
+            await happens()
+        return await super().generate(requests)
+
+
 @pytest.fixture
-def reader() -> ScriptedModel:
+def reader() -> Overtaken:
     """Return a model that reads its instruction."""
-    return ScriptedModel(first_word_or_billing)
+    return Overtaken(first_word_or_billing)
 
 
 @pytest.fixture

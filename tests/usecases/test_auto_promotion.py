@@ -11,6 +11,8 @@ from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import VoteReport
 from promptbreeder.service import Service
 
+from .conftest import Overtaken, first_word_or_billing
+
 pytestmark = pytest.mark.anyio
 Definition = Callable[..., SkillDefinition]
 
@@ -94,3 +96,33 @@ async def test_a_vote_counts_also_where_the_model_is_gone(
         report = await service.vote(duel.duel_id, "tie", actor)
         assert (report.ties, report.notice) == (1, None)
         assert await production(service) == 1
+
+
+@pytest.mark.parametrize("what", ["opted out", "rolled back"])
+async def test_what_happens_while_a_version_is_measured_is_minded(  # noqa: PLR0917  what it takes for two processes
+    service: Service,
+    reader: Overtaken,
+    better: int,
+    database: Path,
+    open_service: Callable[..., Service],
+    actor: Actor,
+    ticket_skill: Definition,
+    what: str,
+) -> None:
+    """Another process opts out, or promotes the version and takes it back: the vote counts, and nothing is moved."""
+    await opt_in(service, ticket_skill, actor)
+    duel = await service.compare("tickets", text="parcel", b=better)
+    async with open_service(database, ScriptedModel(first_word_or_billing)) as other:
+
+        async def meanwhile() -> None:
+            if what == "opted out":
+                await opt_in(other, ticket_skill, actor, so=False)
+            else:
+                await other.promote("tickets", better, "a try", actor)
+                await other.rollback("tickets", "it harms", actor)
+
+        reader.meanwhile = meanwhile
+        report = await service.vote(duel.duel_id, "tie", actor)
+    assert reader.meanwhile is None
+    assert (report.ties, report.notice) == (1, None)
+    assert await production(service) == 1

@@ -19,7 +19,7 @@ from promptbreeder.store import events, leases, replies, runs
 from promptbreeder.store.database import Database
 from promptbreeder.usecases.monitoring import EVERY_SECONDS, LEASE_SECONDS
 
-from .conftest import first_word_or_billing
+from .conftest import Overtaken, first_word_or_billing
 
 pytestmark = pytest.mark.anyio
 DAY = 86_400.0
@@ -43,9 +43,9 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def model() -> ScriptedModel:
+def model() -> Overtaken:
     """Return the model of this file's service."""
-    return ScriptedModel(first_word_or_billing)
+    return Overtaken(first_word_or_billing)
 
 
 @pytest.fixture
@@ -204,6 +204,47 @@ async def test_a_version_whose_predecessor_does_worse_is_not_rolled_back(
     assert await production(service) == better
     assert check.run_id is not None
     await service.cancel_run(check.run_id, actor)
+
+
+@pytest.mark.parametrize("what", ["redefined", "moved"])
+@pytest.mark.parametrize("due", ["roll back", "evolve"])
+async def test_what_changes_while_the_monitor_measures_keeps_it_from_acting(  # noqa: PLR0917  two processes
+    service: Service,
+    model: Overtaken,
+    live: Live,
+    opted_in: Callable[[], Any],
+    better: int,
+    database: Path,
+    open_service: Callable[..., Service],
+    actor: Actor,
+    ticket_skill: Callable[..., SkillDefinition],
+    what: str,
+    due: str,
+) -> None:
+    """Another process opts out, or moves production there and back: what is due is said, and not done."""
+    await service.promote("tickets", better, "it is right", actor)
+    if due == "roll back":
+        await service.promote("tickets", 1, "a mistake", actor, force=True)
+    await opted_in()
+    await live(wrong=20)
+    new = [{"input": f"Case {number}: a parcel", "expected": "delivery", "split": "gate"} for number in range(2)]
+    await service.define_skill(ticket_skill(examples=new), actor)
+    before = await production(service)
+    async with open_service(database, ScriptedModel(first_word_or_billing)) as other:
+
+        async def meanwhile() -> None:
+            if what == "redefined":
+                await other.define_skill(ticket_skill(examples=[], settings={"opt_in_drift_actions": False}), actor)
+            else:
+                await other.promote("tickets", 3 - before, "a try", actor, force=True)
+                await other.rollback("tickets", "it harms", actor)
+
+        model.meanwhile = meanwhile
+        check = await checked(service)
+    assert (check.action, check.acted, check.run_id) == (due, False, None)
+    assert f"{what} in the meantime" in check.sentence
+    assert await production(service) == before
+    assert await service.runs("tickets") == ()
 
 
 async def test_an_evolution_is_started_once_in_seven_days(

@@ -17,6 +17,8 @@ from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
 
+from .conftest import Overtaken, first_word_or_billing
+
 pytestmark = pytest.mark.anyio
 
 
@@ -160,6 +162,34 @@ async def test_of_two_promotions_at_the_same_moment_one_wins(  # noqa: PLR0917  
         group.start_soon(attempt, other, third)
     assert len(lost) == 1
     assert sum(line.kind == "promote" for line in await service.history("tickets")) == 1
+
+
+@pytest.mark.parametrize("what", ["redefined", "moved"])
+async def test_what_changed_while_a_version_was_measured_is_a_conflict(  # noqa: PLR0917  two processes
+    service: Service,
+    reader: Overtaken,
+    better: int,
+    actor: Actor,
+    database: Path,
+    open_service: Callable[..., Service],
+    ticket_skill: Callable[..., SkillDefinition],
+    what: str,
+) -> None:
+    """The rules, or production, also where it is what it was again; asked anew, it is judged by what holds now."""
+    async with open_service(database, ScriptedModel(first_word_or_billing)) as other:
+
+        async def meanwhile() -> None:
+            if what == "redefined":
+                await other.define_skill(ticket_skill(examples=[], settings={"min_accuracy": 0.5}), actor)
+            else:
+                await other.promote("tickets", better, "a try", actor)
+                await other.rollback("tickets", "it harms", actor)
+
+        reader.meanwhile = meanwhile
+        with pytest.raises(Conflict, match=f"{what} in the meantime.*Look at its history, then decide anew"):
+            await service.promote("tickets", better, "why", actor)
+    assert await production(service) == 1
+    assert (await service.promote("tickets", better, "all the same", actor)).after == better
 
 
 async def test_rolling_back_undoes_promotions_one_by_one(
