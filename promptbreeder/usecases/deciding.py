@@ -13,7 +13,7 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of, told
 from promptbreeder.text import scrub, shortened
-from promptbreeder.usecases.guarding import require_unchanged
+from promptbreeder.usecases.guarding import forbidden, require_unchanged
 from promptbreeder.usecases.judging import Judgement, judge
 from promptbreeder.usecases.prompting import diff
 from promptbreeder.usecases.workbench import Workbench, iso
@@ -35,10 +35,10 @@ async def promote(
     expected_production: int | None,
     force: bool,
 ) -> Moved:
-    """Move production to a version that is ready and not flagged, or to any with `force`, even without its model.
+    """Move production to a version that is ready and not objected to, or to any with `force`, even without its model.
 
     Raises:
-        NotPromotable: with the evidence that is missing, or what is suspicious.
+        NotPromotable: with the evidence that is missing, what is suspicious, or that its decoding is not allowed.
         Conflict: if it is in production already, production is not `expected_production`, or the skill or its
             production changed while the version was measured.
         ModelError: if the skill's model cannot be had, without `force`.
@@ -56,12 +56,11 @@ async def promote(
             raise
         found = f"Not judged: {str(error).rstrip('.')}."
         return await _promoted(bench, case, None, found, reason=reason, actor=actor)
-    flagged = told(flags_of(case.version.prompt))
-    if not force and (flagged or not judged.found.ready):
+    if not force and (case.objections or not judged.found.ready):
+        show = "Show its text to the user first. " if flags_of(case.version.prompt) else ""
         raise NotPromotable(
-            f"version {number} of '{name}' is not promoted. {_sentences(judged.found.sentence, flagged)} "
-            f"{'Show its text to the user first. ' if flagged else ''}force=true (`--force`) promotes it all the "
-            "same; that is recorded."
+            f"version {number} of '{name}' is not promoted. {_sentences(judged.found.sentence, case.objections)} "
+            f"{show}force=true (`--force`) promotes it all the same; that is recorded."
         )
     return await _promoted(bench, case, judged, judged.found.sentence, reason=reason, actor=actor)
 
@@ -69,13 +68,13 @@ async def promote(
 async def promote_if_ready(bench: Workbench, name: str, number: int) -> Moved | None:
     """Promote a version that is ready where the skill opted in to that.
 
-    Never one that was in production before, and never one that is flagged.
+    Never one that was in production before, that is flagged, or whose decoding the skill does not allow.
 
     None where nothing was moved. It is called after a run or a vote, whose success it must not undo: what keeps it
     from judging is no error, and `get_fitness` tells.
     """
     case = await _case(bench, name, number)
-    if not case.skill.settings.opt_in_auto_promote or case.was_in_production or flags_of(case.version.prompt):
+    if not case.skill.settings.opt_in_auto_promote or case.was_in_production or case.objections:
         return None
     try:
         judged = await judge(bench, case.skill, case.version, case.production)
@@ -98,6 +97,11 @@ class _Case:
     was_in_production: bool
     """Whether the version ever was."""
 
+    @property
+    def objections(self) -> str:
+        """What speaks against the version however good it is; only force promotes it then."""
+        return _sentences(told(flags_of(self.version.prompt)), forbidden(self.skill, self.version))
+
 
 async def _case(bench: Workbench, name: str, number: int) -> _Case:
     return await bench.store.read(
@@ -117,20 +121,19 @@ async def _promoted(
     """Move production, and record what was `found` when the version was judged, or why it was not."""
     version, production = case.version, case.production
     name, now = version.skill, bench.clock()
-    flags = flags_of(version.prompt)
     moved = Moved(
         skill=name,
         before=production.n,
         after=version.n,
         reason=reason,
-        forced=bool(flags) or judged is None or not judged.found.ready,
-        evidence=_sentences(found, told(flags)),
+        forced=bool(case.objections) or judged is None or not judged.found.ready,
+        evidence=_sentences(found, case.objections),
         diff=diff(production, version),
     )
     data = {
         "evidence": moved.evidence,
         "forced": moved.forced,
-        "flags": list(map(str, flags)),
+        "flags": list(map(str, flags_of(version.prompt))),
         "judged": None if judged is None else judged.evidence.model_dump(mode="json"),
         "diff": moved.diff,
     }
@@ -183,7 +186,8 @@ async def rollback(bench: Workbench, name: str, reason: str, actor: Actor, to_ve
             raise Conflict(f"version {target} of '{name}' is in production already")
         if not events.was_production(db, name, target):
             raise Conflict(f"version {target} of '{name}' has never been in production; promote it instead")
-        moved = _rolled_back(current, version, reason, "Rolled back.")
+        evidence = _sentences("Rolled back.", forbidden(skills.get(db, name), version))
+        moved = _rolled_back(current, version, reason, evidence)
         events.move_production(
             db,
             ts=now,

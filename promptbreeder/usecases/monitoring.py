@@ -22,6 +22,7 @@ from promptbreeder.store.checks import Check
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.acting import act, by_itself, go_on
 from promptbreeder.usecases.drifting import Standing, standing, told
+from promptbreeder.usecases.guarding import forbidden
 from promptbreeder.usecases.measuring import gate_evaluation
 from promptbreeder.usecases.witnesses import witnesses
 from promptbreeder.usecases.workbench import Workbench, iso
@@ -224,6 +225,8 @@ async def _target(bench: Workbench, stands: Standing) -> tuple[Target, str]:
     """
     if stands.reading.state != "failing" or stands.before is None or stands.skill.metric == "preference":
         return "none", ""
+    if forbidden(stands.skill, stands.before):
+        return "none", ""
     try:
         before = await gate_evaluation(bench, stands.skill, stands.before, beside=stands.production)
         production = await gate_evaluation(bench, stands.skill, stands.production, beside=stands.before)
@@ -243,6 +246,9 @@ def _sentence(seen: _Seen, decision: Decision) -> str:
         parts.append(f"{seen.recheck.sentence}.")
         if seen.recheck.fallen:
             parts.append(f"evolve_prompt('{seen.stands.skill.name}') looks for a prompt that suits the model of now.")
+    before = seen.stands.before
+    if seen.stands.reading.state == "failing" and before is not None and (why := forbidden(seen.stands.skill, before)):
+        parts.append(f"The monitor does not go back: {why}")
     if seen.trouble:
         parts.append(f"The model could not be asked: {seen.trouble}")
     return " ".join(parts)

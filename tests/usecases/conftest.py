@@ -10,6 +10,7 @@ import pytest
 
 from promptbreeder.models.base import Block, Generate, Reply
 from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.prompt import Decoding, Demonstration, Prompt
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
 
@@ -72,6 +73,19 @@ async def better(service: Service, ticket_skill: Callable[..., SkillDefinition],
 async def fair(service: Service, ticket_skill: Callable[..., SkillDefinition], actor: Actor) -> int:
     """Return the number of a version that is right a little more often than production."""
     return (await service.define_skill(ticket_skill(prompt=FAIR, examples=[]), actor)).version
+
+
+@pytest.fixture
+async def constrained(service: Service, evolved: Callable[..., Any]) -> int:
+    """Return the number of a version that is right every time, by constrained decoding."""
+    shots = {"invoice refund charge": "billing", "parcel courier doorstep": "delivery", "crash login": "technical"}
+    prompt = Prompt(
+        instruction="Pick.",
+        demonstrations=tuple(Demonstration(input=words, output=label) for words, label in shots.items()),
+        decoding=Decoding.CONSTRAINED,
+    )
+    number: int = await evolved(service, prompt)
+    return number
 
 
 @pytest.fixture

@@ -126,3 +126,17 @@ async def test_what_happens_while_a_version_is_measured_is_minded(  # noqa: PLR0
     assert reader.meanwhile is None
     assert (report.ties, report.notice) == (1, None)
     assert await production(service) == 1
+
+
+@pytest.mark.parametrize("allowed", [["free"], ["free", "constrained"]])
+async def test_a_decoding_that_is_not_allowed_is_not_promoted_by_itself(
+    service: Service, constrained: int, actor: Actor, ticket_skill: Definition, allowed: list[str]
+) -> None:
+    """However good the version is; it is from before the skill was redefined."""
+    settings = {"opt_in_auto_promote": True, "allowed_decoding": allowed}
+    await service.define_skill(ticket_skill(examples=[], settings=settings), actor)
+    duel = await service.compare("tickets", text="parcel", b=constrained)
+    report = await service.vote(duel.duel_id, "tie", actor)
+    is_allowed = "constrained" in allowed
+    assert (report.notice is not None) is is_allowed
+    assert await production(service) == (constrained if is_allowed else 1)

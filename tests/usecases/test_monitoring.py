@@ -247,6 +247,28 @@ async def test_what_changes_while_the_monitor_measures_keeps_it_from_acting(  # 
     assert await service.runs("tickets") == ()
 
 
+async def test_the_monitor_does_not_go_back_to_a_decoding_that_is_not_allowed(
+    service: Service,
+    live: Live,
+    constrained: int,
+    actor: Actor,
+    ticket_skill: Callable[..., SkillDefinition],
+) -> None:
+    """It says so, and looks for another prompt; a person can go back all the same."""
+    await service.promote("tickets", constrained, "it is right", actor)
+    await service.promote("tickets", 1, "it decodes freely", actor, force=True)
+    settings = {"opt_in_drift_actions": True, "allowed_decoding": ["free"]}
+    await service.define_skill(ticket_skill(examples=[], settings=settings), actor)
+    await live(wrong=20)
+    check = await checked(service)
+    assert (check.action, check.acted) == ("evolve", True)
+    assert f"The monitor does not go back: Version {constrained} answers by constrained decoding" in check.sentence
+    assert check.run_id is not None
+    await service.cancel_run(check.run_id, actor)
+    assert await production(service) == 1
+    assert (await service.rollback("tickets", "for now", actor)).after == constrained
+
+
 async def test_an_evolution_is_started_once_in_seven_days(
     service: Service, live: Live, opted_in: Callable[[], Any], clock: Clock, actor: Actor
 ) -> None:

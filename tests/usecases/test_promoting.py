@@ -1,6 +1,7 @@
 """Production moves by evidence, by force or back; always with a reason, and never behind somebody's back."""
 
 import json
+import re
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
@@ -56,6 +57,25 @@ async def test_a_version_below_production_needs_force_and_that_is_recorded(
     line = (await service.history("tickets", limit=1))[0]
     assert f"version {better} -> 1 promoted by test client 1 (FORCED, Worse: it is significantly" in line.sentence
     assert line.sentence.endswith("Reason: nostalgia")
+
+
+async def test_a_decoding_that_is_not_allowed_needs_force_and_going_back_to_it_says_so(
+    service: Service, constrained: int, actor: Actor, ticket_skill: Callable[..., SkillDefinition]
+) -> None:
+    """What the skill forbids does not come into production unnoticed, however good it is."""
+    await service.define_skill(ticket_skill(examples=[], settings={"allowed_decoding": ["free"]}), actor)
+    told = (
+        f"Version {constrained} answers by constrained decoding, which 'tickets' does not allow "
+        "(allowed_decoding: free)."
+    )
+    with pytest.raises(NotPromotable, match=rf"promoted. Ready: .* {re.escape(told)} force=true"):
+        await service.promote("tickets", constrained, "it is right", actor)
+    assert await production(service) == 1
+    moved = await service.promote("tickets", constrained, "it is right", actor, force=True)
+    assert (moved.forced, moved.evidence.endswith(told)) == (True, True)
+    assert (await service.rollback("tickets", "it is forbidden", actor)).evidence == "Rolled back."
+    back = await service.rollback("tickets", "all the same", actor, to_version=constrained)
+    assert (back.after, back.evidence) == (constrained, f"Rolled back. {told}")
 
 
 async def test_force_is_not_recorded_where_it_was_not_needed(service: Service, better: int, actor: Actor) -> None:
