@@ -132,7 +132,10 @@ def told_left_out(count: int) -> str:
         return ""
     came = "it came from an answer" if count == 1 else "they came from answers"
     stand = "stands" if count == 1 else "stand"
-    return f"{count} left out: {came} of the versions compared, or {stand} in their prompts; all other examples count"
+    return (
+        f"{count} left out: {came} of the versions compared or their parents, or {stand} in their prompts; all other "
+        "examples count"
+    )
 
 
 def uses_since_renewal(past: Sequence[AbstractSet[object]], now: AbstractSet[object]) -> int:

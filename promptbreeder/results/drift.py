@@ -74,7 +74,8 @@ def _of(report: OutcomeReport) -> int:
 
 def _silent(report: OutcomeReport) -> str:
     # An example of the gate, but not in every comparison: whoever counts on it should know.
-    return f"; it counts in comparisons without version {report.version}" if report.split == "gate" else ""
+    without = f"; it counts in comparisons without version {report.version} and versions made from it"
+    return without if report.split == "gate" else ""
 
 
 class Recheck(Result):
@@ -89,7 +90,8 @@ class Recheck(Result):
     fallen: bool
     """Significantly worse than on the model before."""
     left_out: int = 0
-    """Gate examples that were not compared on: they came from the version's own answers, or its prompt shows them."""
+    """Gate examples that were not compared on: they came from answers of the version or its parents, or its prompt
+    shows them."""
     sentence: str
 
 

@@ -39,8 +39,8 @@ class Evidence(Result):
     mcnemar_p: float | None
     """Two-sided exact p-value, valid for one look; null for graded scores."""
     left_out: int = 0
-    """Gate examples that were not compared on: they came from answers of one of the two, so how it did on them chose
-    them, or its prompt shows them."""
+    """Gate examples that were not compared on: they came from answers of one of the two or its parents, so how it did
+    on them chose them, or its prompt shows them."""
     gate_uses: int
     """Evolved candidates that these gate examples judged before."""
     votes: VoteTest
@@ -75,8 +75,8 @@ class VersionFitness(Result):
     production: bool
     decoding: str
     gate: Accuracy | None
-    """Accuracy on the gate split, without examples that came from its own answers or, beside production, from
-    production's; null until measured or when the skill has no expected answers."""
+    """Accuracy on the gate split, without examples that came from answers of it or its parents or, beside production,
+    of production or its parents; null until measured or when the skill has no expected answers."""
     gate_free: Accuracy | None = None
     """The same under free decoding: what somebody gets who can only paste the text."""
     production_gate: Accuracy | None = None

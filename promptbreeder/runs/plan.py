@@ -54,7 +54,7 @@ class Plan(BaseModel):
     train_ids: tuple[int, ...]
     search_ids: tuple[int, ...]
     gate_ids: tuple[int, ...]
-    """Without those that came from answers of the incumbent, or that its prompt shows."""
+    """Without those that came from answers of the incumbent or its parents, or that its prompt shows."""
     gate_left_out: int = 0
     """The number of those; 0 also in plans older than this."""
     executor: str

@@ -29,7 +29,7 @@ async def fingerprint(bench: Workbench, name: str) -> str:
 def stored_gate_accuracy(db: Tables, skill: str, version: int) -> Accuracy | None:
     """Return the latest gate accuracy of a version under its own decoding, if it was ever measured.
 
-    As `gate_evaluation`, without the examples that came from its own answers or that its prompt shows.
+    As `gate_evaluation`, without the examples that came from answers of it or its parents or that its prompt shows.
     """
     decoding = versions.get(db, skill, version).prompt.decoding
     found = evaluations.latest(db, skill, version, Split.GATE, decoding=decoding)
@@ -44,8 +44,8 @@ async def gate_evaluation(
     """Return the version's evaluation on today's gate split under its own (or the given) decoding, measuring it if new.
 
     What was measured on examples that have been corrected, retired or deleted since is left out; and so are examples
-    that came from answers of the version itself, or of the one that it is compared with (`beside`), or that their
-    prompts show.
+    that came from answers of the version itself, of the one that it is compared with (`beside`), or of their parents,
+    or that their prompts show.
 
     Raises:
         ModelError: if the skill's model cannot be had.

@@ -219,7 +219,8 @@ def _note_recheck(db: Tables, stands: Standing, found: Recheck, model_before: st
 async def _target(bench: Workbench, stands: Standing) -> tuple[Target, str]:
     """Return how the version before does now beside production, measured where new, and what stood in the way.
 
-    Examples that came from answers of either are left out: complaints would speak for a rollback a second time.
+    Examples that came from answers of either or its parents are left out: complaints would speak for a rollback a
+    second time.
 
     Asked only where it matters: a version that is not failing is not rolled back.
     """

@@ -2,9 +2,9 @@
 
 An example that came in by the outcome of an answer was chosen, as a rule, because the answer was wrong: it speaks
 against the version that gave it, and for any other, before anything is measured. So it says nothing of that version;
-nor does one whose answer was right, since without the wrong ones these would speak for it. Nor does an example say
-anything of a version whose prompt shows it: to that it is not unseen. Between other versions, it is an example like any
-other.
+nor does one whose answer was right, since without the wrong ones these would speak for it. Nor does it say anything of
+a version that was made from that one, whose mistakes it shares in part; nor of a version whose prompt shows it: to that
+it is not unseen. Between other versions, it is an example like any other.
 """
 
 from collections.abc import Iterable
@@ -27,7 +27,7 @@ class Witnesses:
     examples: tuple[StoredExample, ...]
     """In the order of the split."""
     left_out: int
-    """Gate examples that came in by an outcome of one of the versions, or that its prompt shows."""
+    """Gate examples that came in by an outcome of one of the versions or its parents, or that its prompt shows."""
 
     @property
     def ids(self) -> tuple[int, ...]:
@@ -36,10 +36,14 @@ class Witnesses:
 
 
 def witnesses(db: Tables, skill: str, *versions: int) -> Witnesses:
-    """Return the gate examples in use that none of these versions brought in by an outcome, or shows in its prompt."""
-    gate, chosen = examples.of_split(db, skill, Split.GATE), outcomes.brought_in(db, skill, versions)
+    """Return the gate examples in use that an unseen look at these versions may rest on.
+
+    None of them, nor a direct parent of theirs, brought it in by an outcome, and none shows it in its prompt.
+    """
+    gate, compared = examples.of_split(db, skill, Split.GATE), [stored_versions.get(db, skill, n) for n in versions]
+    chosen = outcomes.brought_in(db, skill, {n for version in compared for n in (version.n, *version.parents)})
     inputs = [example.input for example in gate]
-    seen = frozenset[str]().union(*(shown(stored_versions.get(db, skill, n).prompt, inputs) for n in versions))
+    seen = frozenset[str]().union(*(shown(version.prompt, inputs) for version in compared))
     fair = tuple(example for example in gate if example.id not in chosen and example.input not in seen)
     return Witnesses(fair, len(gate) - len(fair))
 

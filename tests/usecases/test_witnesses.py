@@ -8,6 +8,7 @@ import pytest
 
 from promptbreeder.errors import NotPromotable
 from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.prompt import Prompt
 from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import Evidence, OutcomeReport
 from promptbreeder.service import Service
@@ -118,6 +119,19 @@ async def test_complaints_count_between_versions_that_come_later(
     assert weighed(await evidence_of(service, 3)) == (GATE, GATE, 12)
 
 
+async def test_complaints_do_not_judge_what_was_made_from_the_version_they_are_about(
+    service: Service, outcomes: Callable[..., Any], actor: Actor, evolved: Callable[..., Any]
+) -> None:
+    """It shares its mistakes, so any other version would look better; on whichever side of the comparison it is."""
+    child = await evolved(service, Prompt(instruction="Do say billing"))
+    await outcomes(1, "technical", 12)
+    await service.promote("tickets", child, "for a change", actor, force=True)
+    assert weighed(await evidence_of(service, 3)) == (GATE, GATE, 12)
+    await service.promote("tickets", 2, "for another", actor, force=True)
+    assert weighed(await evidence_of(service, child)) == (GATE, GATE, 12)
+    assert weighed(await evidence_of(service, 3)) == (GATE + 12, GATE, 0)
+
+
 async def test_a_complaint_whose_answer_is_corrected_is_still_one(
     service: Service, outcomes: Callable[..., Any], actor: Actor
 ) -> None:
@@ -160,7 +174,10 @@ async def test_too_few_fair_examples_are_too_few(
 async def test_a_new_gate_example_says_for_whom_it_counts(outcomes: Callable[..., Any]) -> None:
     """Whoever gives expected answers should know what they are good for."""
     (report,) = await outcomes(1, "delivery")
-    assert "It became an example in the gate split; it counts in comparisons without version 1." in str(report)
+    assert (
+        "It became an example in the gate split; it counts in comparisons without version 1 and versions made from it."
+        in str(report)
+    )
 
 
 async def test_complaints_about_production_do_not_bring_the_version_before_back(
