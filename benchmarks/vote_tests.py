@@ -7,6 +7,7 @@ and the server draws the order of the answers, so the count differs a little fro
 """
 
 import argparse
+import itertools
 import json
 import time
 from pathlib import Path
@@ -57,9 +58,12 @@ async def vote_tests(folder: Path, count: int, coin: Random) -> dict[str, Any]:
             skill = f"test-{number}"
             texts = {"description": "Say it.", "prompt": "One.", "variant": "Another.", "metric": "preference"}
             await _called(client, "define_skill", name=skill, **texts)
-            verdict = "open"
+            verdict, doors = "open", itertools.count()
             while verdict == "open":
-                duel = await _called(client, "compare_prompts", skill=skill, input="Somebody is at the door.")
+                # An input counts once.
+                duel = await _called(
+                    client, "compare_prompts", skill=skill, input=f"Somebody is at door {next(doors)}."
+                )
                 choice = coin.choice(("A", "B"))
                 report = await _called(client, "record_vote", duel_id=duel["duel_id"], choice=choice)
                 verdict, votes = report["verdict"], votes + 1

@@ -17,10 +17,13 @@ class Duel(Result):
     b: str
     expires_at: str
     next_step: str
+    notice: str | None = None
+    """Why a vote on it will not count, where it will not."""
 
     def __str__(self) -> str:
         head = f"Duel {self.duel_id} on '{self.skill}', open until {self.expires_at}"
-        return f"{head}\nInput: {self.input}\n\nA: {self.a}\n\nB: {self.b}\n\n{self.next_step}"
+        told = f"{self.notice} {self.next_step}" if self.notice else self.next_step
+        return f"{head}\nInput: {self.input}\n\nA: {self.a}\n\nB: {self.b}\n\n{told}"
 
 
 class VoteCounts(Result):
@@ -73,7 +76,7 @@ class VoteReport(VoteTest):
     a_version: int
     b_version: int
     notice: str | None = None
-    """What followed from the vote, where something did."""
+    """Why the vote does not count, where it does not; what followed from it, where something did."""
 
     def __str__(self) -> str:
         chosen = "a tie" if self.chosen_version is None else f"version {self.chosen_version}"

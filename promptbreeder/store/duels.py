@@ -1,10 +1,16 @@
-"""Duels and votes: which two answers were shown in which order, and the one vote that each duel may get."""
+"""Duels and votes: which two answers were shown in which order, and the one vote that each duel may get.
 
+All votes are kept, and of two versions the first one on each input counts. Answers are the same whenever an input is
+shown again, so one opinion could otherwise be cast as often as it takes to win.
+"""
+
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeAlias
 
 from promptbreeder.errors import Conflict, NotFound
 from promptbreeder.store.tables import Tables
+from promptbreeder.text import normalise
 
 Choice = Literal["A", "B", "tie"]
 Voter = Literal["human", "assistant"]
@@ -23,6 +29,21 @@ class Duel:
     answer_b: str
     created_at: float
     expires_at: float
+
+
+class Vote(NamedTuple):
+    """A vote that counts."""
+
+    chosen: int | None
+    """The version whose answer was preferred; None for a tie."""
+    other: int | None
+    voter: Voter
+    cast_at: float
+    """Unix seconds."""
+
+
+Votes: TypeAlias = Mapping[frozenset[int], Mapping[str, Vote]]
+"""The votes that count, by the two versions and the normalised input."""
 
 
 class Counts(NamedTuple):
@@ -99,45 +120,50 @@ def vote(db: Tables, duel_id: str, choice: Choice, *, voter: Voter, client: str,
     )
 
 
-def tally(db: Tables, skill: str, *, challenger: int, incumbent: int) -> Tally:
-    """Count the votes between two versions, whichever was shown as A."""
-    cast: dict[str, list[int | None]] = {"human": [], "assistant": []}
-    times: list[float] = []
-    for row in _votes(db, skill):
-        if {row["a_version"], row["b_version"]} == {challenger, incumbent}:
-            cast[row["voter"]].append(_chosen(row))
-            times.append(row["created_at"])
-    human, relayed = (
-        Counts(votes.count(challenger), votes.count(incumbent), votes.count(None)) for votes in cast.values()
+def counting(db: Tables, skill: str) -> Votes:
+    """Return the votes of a skill that count: of two versions the first on each input, whichever was shown as A."""
+    # By row, not by time: the clock may have gone back.
+    rows = db.query(
+        "SELECT a_version, b_version, input, choice, voter, votes.created_at FROM votes JOIN duels USING (duel_id) "
+        "WHERE skill = ? ORDER BY votes.rowid",
+        [skill],
     )
+    found: dict[frozenset[int], dict[str, Vote]] = {}
+    for row in rows:
+        a, b = row["a_version"], row["b_version"]
+        chosen, other = {"A": (a, b), "B": (b, a)}.get(row["choice"], (None, None))
+        vote = Vote(chosen, other, row["voter"], row["created_at"])
+        found.setdefault(frozenset((a, b)), {}).setdefault(normalise(row["input"]), vote)
+    return found
+
+
+def between(votes: Votes, one: int, other: int) -> Mapping[str, Vote]:
+    """Return the votes between two versions, by normalised input."""
+    return votes.get(frozenset((one, other)), {})
+
+
+def tally(cast: Iterable[Vote], *, challenger: int, incumbent: int) -> Tally:
+    """Count votes between two versions."""
+    chosen: dict[str, list[int | None]] = {"human": [], "assistant": []}
+    times: list[float] = []
+    for vote in cast:
+        chosen[vote.voter].append(vote.chosen)
+        times.append(vote.cast_at)
+    human, relayed = (Counts(of.count(challenger), of.count(incumbent), of.count(None)) for of in chosen.values())
     return Tally(human, relayed, min(times, default=None))
 
 
-def record(db: Tables, skill: str, version: int) -> tuple[int, int]:
+def record(votes: Votes, version: int) -> tuple[int, int]:
     """Return how many duels a version has won and lost, against whatever opponent."""
-    wins = losses = 0
-    for row in _votes(db, skill):
-        if version in {row["a_version"], row["b_version"]} and (chosen := _chosen(row)) is not None:
-            wins += chosen == version
-            losses += chosen != version
-    return wins, losses
+    cast = [vote for pair in votes.values() for vote in pair.values()]
+    return sum(vote.chosen == version for vote in cast), sum(vote.other == version for vote in cast)
 
 
-def inputs(db: Tables, skill: str) -> frozenset[str]:
-    """Return the inputs that were shown in duels."""
-    return frozenset(row["input"] for row in db.query("SELECT input FROM duels WHERE skill = ?", [skill]))
-
-
-def _votes(db: Tables, skill: str) -> list[dict[str, Any]]:
-    return list(
-        db.query(
-            "SELECT a_version, b_version, choice, voter, votes.created_at FROM votes JOIN duels USING (duel_id) "
-            "WHERE skill = ?",
-            [skill],
-        )
+def inputs(db: Tables, skill: str, one: int, other: int) -> frozenset[str]:
+    """Return the normalised inputs that were shown in duels of two versions, voted on or not."""
+    rows = db.query(
+        "SELECT input FROM duels WHERE skill = :skill "
+        "AND (a_version, b_version) IN (VALUES (:one, :other), (:other, :one))",
+        {"skill": skill, "one": one, "other": other},
     )
-
-
-def _chosen(row: dict[str, Any]) -> int | None:
-    chosen = {"A": row["a_version"], "B": row["b_version"]}.get(row["choice"])
-    return None if chosen is None else int(chosen)
+    return frozenset(normalise(row["input"]) for row in rows)

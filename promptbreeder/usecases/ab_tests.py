@@ -8,15 +8,17 @@ from promptbreeder.lifecycle.duels import Standing, choose_candidate, judge_vote
 from promptbreeder.results import VoteCounts, VoteTest
 from promptbreeder.skill import Skill
 from promptbreeder.store import duels, events, skills, versions
+from promptbreeder.store.duels import Votes
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.workbench import Workbench
 
 DAY_SECONDS = 86_400.0
 
 
-def vote_test(db: Tables, skill: Skill, *, candidate: int, incumbent: int, now: float) -> VoteTest:
-    """Return how the test of two versions stands, by all votes between them; it begins with the first."""
-    tally = duels.tally(db, skill.name, challenger=candidate, incumbent=incumbent)
+def vote_test(db: Tables, skill: Skill, votes: Votes, *, candidate: int, incumbent: int, now: float) -> VoteTest:
+    """Return how the test of two versions stands, by the votes between them that count; it begins with the first."""
+    cast = duels.between(votes, candidate, incumbent)
+    tally = duels.tally(cast.values(), challenger=candidate, incumbent=incumbent)
     days = 0.0 if tally.opened_at is None else max(0.0, now - tally.opened_at) / DAY_SECONDS
     settings = skill.settings
     judged = judge_votes(
@@ -42,7 +44,7 @@ def vote_test(db: Tables, skill: Skill, *, candidate: int, incumbent: int, now: 
     )
 
 
-def tests_of(db: Tables, skill: Skill, now: float) -> tuple[VoteTest, ...]:
+def tests_of(db: Tables, skill: Skill, votes: Votes, now: float) -> tuple[VoteTest, ...]:
     """Return the tests of all candidates against production.
 
     A candidate is a version that is newer than production and has never been in production: what was rolled back had
@@ -50,7 +52,7 @@ def tests_of(db: Tables, skill: Skill, now: float) -> tuple[VoteTest, ...]:
     """
     production = events.production(db, skill.name)
     return tuple(
-        vote_test(db, skill, candidate=version.n, incumbent=production, now=now)
+        vote_test(db, skill, votes, candidate=version.n, incumbent=production, now=now)
         for version in versions.all_versions(db, skill.name)
         if version.n > production and not events.was_production(db, skill.name, version.n)
     )
@@ -73,7 +75,8 @@ async def offer(bench: Workbench, name: str, text: str | None) -> str | None:
 
     def look(db: Tables) -> tuple[float, list[VoteTest]]:
         skill = skills.get(db, name)
-        found = [test for test in tests_of(db, skill, bench.clock()) if test.verdict == "open"]
+        tests = tests_of(db, skill, duels.counting(db, name), bench.clock())
+        found = [test for test in tests if test.verdict == "open"]
         return skill.settings.show_probability, found
 
     probability, found = await bench.store.read(look)

@@ -1,7 +1,12 @@
-"""Duels: run two versions on one input, show their answers blind, and take the one vote."""
+"""Duels: run two versions on one input, show their answers blind, and take the one vote.
 
+Of two versions an input counts once: the first vote on it. So inputs are drawn that were not judged yet.
+"""
+
+import itertools
 import secrets
-from typing import Literal
+from collections.abc import Container, Iterable, Iterator
+from typing import Literal, NamedTuple
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.evaluation.evaluator import Answer
@@ -9,9 +14,10 @@ from promptbreeder.requests import Actor
 from promptbreeder.results import Duel, VoteReport
 from promptbreeder.skill import Skill, Split, input_hash
 from promptbreeder.store import calls, duels, events, examples, skills, versions
+from promptbreeder.store.duels import Votes
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
-from promptbreeder.text import scrub
+from promptbreeder.text import normalise, scrub
 from promptbreeder.usecases.ab_tests import chosen, tests_of, vote_test
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.running import checked_input, execute
@@ -19,6 +25,8 @@ from promptbreeder.usecases.workbench import Workbench, iso
 
 DUEL_SECONDS = 24 * 3600.0
 MAX_COMMENT_CHARACTERS = 2_000
+JUDGED_INPUT = "This input was judged for these two versions before: another vote on it will not count."
+NOT_COUNTED = "Kept, but it does not count: these two versions were judged on this input before; take another input."
 
 
 async def compare(bench: Workbench, name: str, text: str | None, a: int | None, b: int | None) -> Duel:
@@ -27,30 +35,35 @@ async def compare(bench: Workbench, name: str, text: str | None, a: int | None, 
     By default production and a candidate, which Thompson sampling chooses where there are several.
 
     Raises:
-        InvalidInput: if there is nothing to compare, or no input to draw.
+        InvalidInput: if there is nothing to compare, or no input to draw that was not judged.
     """
-    text = None if text is None else checked_input(text)
+    given = None if text is None else checked_input(text)
     skill = await bench.store.read(lambda db: skills.get(db, name))
-    pair = list(await bench.store.read(lambda db: _pair(db, skill, a, b, bench.clock())))
-    if text is None:
-        text = await bench.store.read(lambda db: _unused_input(db, skill))
+
+    def look(db: Tables) -> _Match:
+        votes = duels.counting(db, name)
+        pairs = _pairs(db, skill, votes, a=a, b=b, now=bench.clock())
+        return _match(db, skill, pairs, given, votes)
+
+    match = await bench.store.read(look)
+    pair = [match.one, match.other]
     if secrets.randbelow(2):
         pair.reverse()
-    answers = [await execute(bench, skill, version, text) for version in pair]
+    answers = [await execute(bench, skill, version, match.text) for version in pair]
     now, duel_id = bench.clock(), f"d-{secrets.token_hex(8)}"
     duel = duels.Duel(
         duel_id=duel_id,
         skill=name,
         a_version=pair[0].n,
         b_version=pair[1].n,
-        input=text,
+        input=match.text,
         answer_a=_shown(answers[0]),
         answer_b=_shown(answers[1]),
         created_at=now,
         expires_at=now + DUEL_SECONDS,
     )
     await bench.store.write(lambda db: duels.create(db, duel))
-    return _told(duel)
+    return _told(duel).model_copy(update={"notice": JUDGED_INPUT if match.was_judged else None})
 
 
 async def live_duel(bench: Workbench, duel_id: str) -> Duel:
@@ -66,7 +79,7 @@ async def live_duel(bench: Workbench, duel_id: str) -> Duel:
 async def vote(
     bench: Workbench, duel_id: str, choice: Literal["A", "B", "tie"], actor: Actor, comment: str
 ) -> VoteReport:
-    """Record one vote for a duel, and tell what it was cast for and how the test stands.
+    """Record one vote for a duel, and tell what it was cast for, whether it counts, and how the test stands.
 
     Where the skill opted in, a candidate that the vote makes ready is promoted.
 
@@ -82,8 +95,9 @@ async def vote(
     voter: Literal["human", "assistant"] = "human" if actor.kind == "human" else "assistant"
 
     def store(db: Tables) -> VoteReport:
-        duels.vote(db, duel_id, choice, voter=voter, client=actor.client, comment=comment, now=now)
         duel = duels.get(db, duel_id)
+        judged = duels.between(duels.counting(db, duel.skill), duel.a_version, duel.b_version)
+        duels.vote(db, duel_id, choice, voter=voter, client=actor.client, comment=comment, now=now)
         for_version = {"A": duel.a_version, "B": duel.b_version}.get(choice)
         events.append(
             db,
@@ -100,7 +114,8 @@ async def vote(
         production = events.production(db, duel.skill)
         incumbent = production if production in pair else min(pair)
         (candidate,) = pair - {incumbent}
-        test = vote_test(db, skills.get(db, duel.skill), candidate=candidate, incumbent=incumbent, now=now)
+        skill, votes = skills.get(db, duel.skill), duels.counting(db, duel.skill)
+        test = vote_test(db, skill, votes, candidate=candidate, incumbent=incumbent, now=now)
         return VoteReport(
             **dict(test),
             duel_id=duel_id,
@@ -108,12 +123,16 @@ async def vote(
             chosen_version=for_version,
             a_version=duel.a_version,
             b_version=duel.b_version,
+            notice=NOT_COUNTED if normalise(duel.input) in judged else None,
         )
 
     report = await bench.store.write(store)
     bench.changed("history", report.skill)
     moved = await promote_if_ready(bench, report.skill, report.candidate)
-    return report if moved is None else report.model_copy(update={"notice": f"Promoted by itself: {moved.evidence}"})
+    if moved is None:
+        return report
+    told = f"Promoted by itself: {moved.evidence}"
+    return report.model_copy(update={"notice": f"{report.notice} {told}" if report.notice else told})
 
 
 def _told(duel: duels.Duel) -> Duel:
@@ -128,40 +147,81 @@ def _told(duel: duels.Duel) -> Duel:
     )
 
 
-def _pair(db: Tables, skill: Skill, a: int | None, b: int | None, now: float) -> tuple[Version, Version]:
-    name = skill.name
-    production = events.production(db, name)
-    first = production if a is None else a
-    second = b
-    if second is None:
-        # Next to itself production is compared with a candidate, anything else with production.
-        second = chosen(tests_of(db, skill, now)) if first == production else production
-    if first == second:
-        raise InvalidInput(f"nothing to compare: version {first} is on both sides; name two different versions a and b")
-    if second is None:
+class _Match(NamedTuple):
+    """What a duel is about."""
+
+    one: Version
+    other: Version
+    text: str
+    was_judged: bool
+    """A vote on this input counts already."""
+
+
+def _match(db: Tables, skill: Skill, pairs: Iterator[tuple[int, int]], text: str | None, votes: Votes) -> _Match:
+    """Return the first pair that can be shown, and the input that was given or is drawn; raises InvalidInput."""
+    pools = _pools(db, skill) if text is None else ()
+    tried = None
+    for tried in pairs:
+        one, other = (versions.get(db, skill.name, number) for number in tried)
+        judged = duels.between(votes, *tried)
+        if text is not None:
+            return _Match(one, other, text, normalise(text) in judged)
+        drawn = _unjudged(pools, judged, duels.inputs(db, skill.name, *tried))
+        if drawn is not None:
+            return _Match(one, other, drawn, was_judged=False)
+    if tried is None:
         raise InvalidInput(
-            f"'{name}' has nothing to compare version {first} with: no newer version that was neither in production "
-            "nor lost to it. Evolve it, define a second prompt, or name two different versions a and b"
+            f"'{skill.name}' has nothing to compare version {events.production(db, skill.name)} with: no newer version "
+            "that was neither in production nor lost to it. Evolve it, define a second prompt, or name two different "
+            "versions a and b"
         )
-    return versions.get(db, name, first), versions.get(db, name, second)
+    raise InvalidInput(
+        f"every input of '{skill.name}' that could be drawn was judged for versions {tried[0]} and {tried[1]}, and "
+        "counts once; give another with compare_prompts(..., input=...) or `vote --input TEXT`, or add examples"
+    )
 
 
-def _unused_input(db: Tables, skill: Skill) -> str:
-    """Draw a train input or an earlier live input that no duel has shown; failing that, any of them."""
+def _pairs(
+    db: Tables, skill: Skill, votes: Votes, *, a: int | None, b: int | None, now: float
+) -> Iterator[tuple[int, int]]:
+    """Yield the versions to compare; candidates one after another, in case there is no input left for the first."""
+    production = events.production(db, skill.name)
+    first = production if a is None else a
+    if b is not None or first != production:
+        # Next to itself production is compared with a candidate, anything else with production.
+        second = production if b is None else b
+        if first == second:
+            raise InvalidInput(
+                f"nothing to compare: version {first} is on both sides; name two different versions a and b"
+            )
+        yield first, second
+        return
+    tests = tests_of(db, skill, votes, now)
+    while (candidate := chosen(tests)) is not None:
+        yield first, candidate
+        tests = tuple(test for test in tests if test.candidate != candidate)
+
+
+def _pools(db: Tables, skill: Skill) -> tuple[list[str], ...]:
+    """Return the inputs that may be drawn: those of train examples, and earlier live ones; raises InvalidInput."""
     # Gate inputs must stay unseen, also by whoever proposes the next prompt.
     train = [example.input for example in examples.of_split(db, skill.name, Split.TRAIN)]
     gate = {input_hash(skill.salt, example.input) for example in examples.of_split(db, skill.name, Split.GATE)}
     live = [text for text in calls.inputs(db, skill.name) if input_hash(skill.salt, text) not in gate]
-    used = duels.inputs(db, skill.name)
-    for pool in (train, live):
-        if fresh := [text for text in pool if text not in used]:
-            return secrets.choice(fresh)
     if not (train or live):
         raise InvalidInput(
             f"'{skill.name}' has no train example and no earlier input to draw; give one with compare_prompts(..., "
             "input=...) or `vote --input TEXT`"
         )
-    return secrets.choice(train or live)
+    return train, live
+
+
+def _unjudged(pools: Iterable[list[str]], judged: Container[str], seen: Container[str]) -> str | None:
+    """Draw an input that two versions were not judged on; first of all one that they were not shown on either."""
+    for taken, pool in itertools.product((seen, judged), pools):
+        if fresh := [text for text in pool if normalise(text) not in taken]:
+            return secrets.choice(fresh)
+    return None
 
 
 def _shown(answer: Answer) -> str:

@@ -72,7 +72,8 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
     """
 
     def look(db: Tables) -> tuple[VoteTest, Witnesses, int]:
-        test = vote_test(db, skill, candidate=version.n, incumbent=production.n, now=bench.clock())
+        votes = duels.counting(db, skill.name)
+        test = vote_test(db, skill, votes, candidate=version.n, incumbent=production.n, now=bench.clock())
         fair = witnesses(db, skill.name, version.n, production.n)
         return test, fair, gate_uses(db, skill, version, fair)
 
@@ -140,7 +141,7 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
         return skills.get(db, name), production, production if number is None else versions.get(db, name, number)
 
     skill, production, version = await bench.store.read(look)
-    won, lost = await bench.store.read(lambda db: duels.record(db, name, version.n))
+    won, lost = await bench.store.read(lambda db: duels.record(duels.counting(db, name), version.n))
     in_production = version.n == production.n
     judged, verdict = None, "In production."
     try:

@@ -56,6 +56,16 @@ def test_an_input_alone_may_be_one_json_object(told: Told, tone: str, tmp_path: 
     assert test["wins"] + test["losses"] == 1
 
 
+def test_an_input_that_was_judged_is_said_to_count_no_more(run: Run, told: Told, tone: str) -> None:
+    """Before the vote and after it; the tally has the first vote only."""
+    said = run("vote", tone, "--input", "hello", "--input", "Hello ", stdin="tie\nA\n").stdout
+    assert said.count("This input was judged for these two versions before") == 1
+    assert said.count("it does not count") == 1
+    assert "29 left" in said
+    votes = told("fitness", tone, "--version", 2)["version"]["evidence"]["votes"]
+    assert (votes["wins"], votes["losses"], votes["ties"]) == (0, 0, 1)
+
+
 def test_inputs_are_drawn_until_somebody_quits(run: Run, tickets_in: str) -> None:
     """From the examples; what is no choice is asked for again."""
     run("create", "other", "--prompt", "x")
@@ -120,10 +130,10 @@ def test_the_vote_that_decides_promotes_where_the_skill_opted_in(
     skill = {"name": "tone", "description": "d", "prompt": "p", "variant": "q", "metric": "preference"}
     file.write_text(json.dumps({**skill, "settings": {"opt_in_auto_promote": True}}), encoding="utf-8")
     run("import", file)
-    flags = [flag for number in range(7) for flag in ("--input", f"text {number}")]
+    flags = [flag for number in range(8) for flag in ("--input", f"text {number}")]
     assert "28 left" in run("vote", "tone", *flags[:4], stdin="B\nB\n").stdout
     assert told("skills")[0]["production"] == 1
-    said = run("vote", "tone", *flags, stdin="B\n" * 5)
+    said = run("vote", "tone", *flags[4:], stdin="B\n" * 5)
     assert "Promoted by itself: Ready: votes 7 to 0" in said.stdout
     assert "Version 2 against version 1: win" in said.stdout
     assert "No more duels: 'tone' has nothing to compare version 2 with" in said.stderr

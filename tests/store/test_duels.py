@@ -27,6 +27,11 @@ def _vote(db: Tables, duel_id: str, choice: Choice, *, voter: Voter = "human", n
     duels.vote(db, duel_id, choice, voter=voter, client="test", comment="better", now=now)
 
 
+def _tally(db: Tables, challenger: int = 2, incumbent: int = 1) -> Tally:
+    cast = duels.between(duels.counting(db, _SKILL), challenger, incumbent)
+    return duels.tally(cast.values(), challenger=challenger, incumbent=incumbent)
+
+
 def test_a_duel_comes_back_as_it_was_shown(stocked: Tables) -> None:
     """The order too: a vote for A means nothing without it."""
     duel = _duel(stocked, "d-1", 2, 1)
@@ -40,14 +45,10 @@ def test_a_duel_has_one_vote(stocked: Tables, second: Choice) -> None:
     """A replayed or changed vote is refused, naming the one that counts, and changes nothing."""
     _duel(stocked, "d-1", 1, 2)
     _vote(stocked, "d-1", "A")
-    before = duels.tally(stocked, _SKILL, challenger=2, incumbent=1)
+    before = _tally(stocked)
     with pytest.raises(Conflict, match=r"vote already \(A\)"):
         _vote(stocked, "d-1", second, voter="assistant", now=2.0)
-    assert (
-        duels.tally(stocked, _SKILL, challenger=2, incumbent=1)
-        == before
-        == Tally(human=Counts(losses=1), opened_at=1.0)
-    )
+    assert _tally(stocked) == before == Tally(human=Counts(losses=1), opened_at=1.0)
 
 
 @pytest.mark.parametrize("statement", ["UPDATE votes SET choice = 'B'", "DELETE FROM votes"])
@@ -66,7 +67,7 @@ def test_an_expired_duel_takes_no_vote(stocked: Tables) -> None:
     _vote(stocked, "d-1", "B", now=100.0)
     with pytest.raises(Conflict, match="expired"):
         _vote(stocked, "d-2", "B", now=100.1)
-    assert duels.tally(stocked, _SKILL, challenger=2, incumbent=1).total == (1, 0, 0)
+    assert _tally(stocked).total == (1, 0, 0)
 
 
 def test_a_vote_for_no_duel_is_refused(stocked: Tables) -> None:
@@ -97,18 +98,37 @@ def test_votes_between_other_versions_or_in_other_skills_do_not_count(
     _duel(stocked, "d-3", 1, 2, skill="other")
     for duel_id in ("d-1", "d-2", "d-3"):
         _vote(stocked, duel_id, "B")
-    assert duels.tally(stocked, _SKILL, challenger=2, incumbent=1) == Tally(Counts(wins=1), opened_at=1.0)
-    assert duels.record(stocked, _SKILL, 2) == (2, 0)
-    assert duels.record(stocked, _SKILL, 3) == (0, 1)
-    assert duels.record(stocked, _SKILL, 4) == (0, 0)
+    assert _tally(stocked) == Tally(Counts(wins=1), opened_at=1.0)
+    assert duels.record(duels.counting(stocked, _SKILL), 2) == (2, 0)
+    assert duels.record(duels.counting(stocked, _SKILL), 3) == (0, 1)
+    assert duels.record(duels.counting(stocked, _SKILL), 4) == (0, 0)
 
 
 def test_inputs_that_were_shown_are_known(stocked: Tables, stock: Callable[..., None]) -> None:
-    """Voted on or not; of this skill."""
+    """Voted on or not, in whatever order; of this skill, and of these two versions."""
     stock(stocked, "other")
-    for number, (skill, text) in enumerate([(_SKILL, "x"), (_SKILL, "y"), (_SKILL, "x"), ("other", "z")]):
-        _duel(stocked, str(number), 1, 2, skill=skill, text=text)
-    assert duels.inputs(stocked, _SKILL) == {"x", "y"}
+    shown = [(_SKILL, 1, 2, "x"), (_SKILL, 2, 1, " Y"), (_SKILL, 1, 2, "x"), (_SKILL, 1, 3, "w"), ("other", 1, 2, "z")]
+    for number, (skill, a, b, text) in enumerate(shown):
+        _duel(stocked, str(number), a, b, skill=skill, text=text)
+    assert duels.inputs(stocked, _SKILL, 1, 2) == duels.inputs(stocked, _SKILL, 2, 1) == {"x", "y"}
+
+
+def test_of_two_versions_the_first_vote_on_an_input_counts(stocked: Tables) -> None:
+    """By the order in which they were cast, however the input is written; with another version it speaks anew."""
+    votes: list[tuple[int, int, str, Choice, float]] = [
+        (1, 2, "Where is it?", "B", 9.0),
+        (2, 1, "where  is IT?", "B", 1.0),
+        (1, 2, "Where is it?", "B", 10.0),
+        (1, 2, "When?", "tie", 11.0),
+        (1, 2, "When?", "A", 12.0),
+        (1, 3, "Where is it?", "A", 13.0),
+    ]
+    for number, (a, b, text, choice, now) in enumerate(votes):
+        _duel(stocked, str(number), a, b, text=text)
+        _vote(stocked, str(number), choice, now=now)
+    assert _tally(stocked) == Tally(Counts(wins=1, ties=1), opened_at=9.0)
+    found = duels.counting(stocked, _SKILL)
+    assert [duels.record(found, version) for version in (1, 2, 3)] == [(1, 1), (1, 0), (0, 1)]
 
 
 @given(
@@ -133,7 +153,7 @@ def test_tallies_agree_with_a_count_by_hand(
         wins = {(one, two): 0 for one in (1, 2, 3) for two in (1, 2, 3)}
         cast: list[tuple[int, int | None, Voter]] = []
         for number, ((a, b, _), choice, voter) in enumerate(shown):
-            _duel(db, str(number), a, b)
+            _duel(db, str(number), a, b, text=f"input {number}")
             if choice is None:
                 continue
             _vote(db, str(number), choice, voter=voter)
@@ -146,11 +166,11 @@ def test_tallies_agree_with_a_count_by_hand(
                 Counts(*(cast.count((one + two, chosen, voter)) for chosen in (one, two, None)))
                 for voter in ("human", "assistant")
             )
-            found = duels.tally(db, _SKILL, challenger=one, incumbent=two)
+            found = _tally(db, one, two)
             assert found == Tally(human, relayed, 1.0 if human.cast + relayed.cast else None)
             assert found.total[:2] == (wins[one, two], wins[two, one])
             assert found.total.cast == human.cast + relayed.cast
         for one in (1, 2, 3):
             won = sum(count for (winner, _), count in wins.items() if winner == one)
             lost = sum(count for (_, loser), count in wins.items() if loser == one)
-            assert duels.record(db, _SKILL, one) == (won, lost)
+            assert duels.record(duels.counting(db, _SKILL), one) == (won, lost)

@@ -1,5 +1,6 @@
 """Promotion without a call: only where the skill opted in, only on evidence, and told for what it is."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from .conftest import Overtaken, first_word_or_billing
 
 pytestmark = pytest.mark.anyio
 Definition = Callable[..., SkillDefinition]
+NUMBERS = itertools.count(1_000)
+"""An input counts once."""
 
 
 async def production(service: Service) -> int:
@@ -29,7 +32,7 @@ async def opt_in(service: Service, ticket_skill: Definition, actor: Actor, *, so
 
 async def prefer(service: Service, version: int, actor: Actor) -> VoteReport:
     """Vote for a version that answers `delivery` to a parcel."""
-    duel = await service.compare("tickets", text="Ticket 1: parcel, parcel", b=version)
+    duel = await service.compare("tickets", text=f"Ticket {next(NUMBERS)}: parcel, parcel", b=version)
     return await service.vote(duel.duel_id, "A" if duel.a == "delivery" else "B", actor)
 
 

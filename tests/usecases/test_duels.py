@@ -87,8 +87,8 @@ async def test_votes_move_fitness_by_their_weight(service: Service, better: int,
         return known.parts.fitness, known.parts.accuracy, known.parts.preference
 
     before = await parts()
-    for _ in range(3):
-        duel = await service.compare("tickets", text="parcel", b=better)
+    for number in range(3):
+        duel = await service.compare("tickets", text=f"parcel {number}", b=better)
         await service.vote(duel.duel_id, "A" if duel.a == "delivery" else "B", actor)
     after = await parts()
     assert before[2] == 0.5

@@ -84,9 +84,9 @@ async def test_votes_and_gate_multiply(service: Service, fair: int, actor: Actor
     assert f"{evidence.more_votes} more votes won in a row would do" in known.verdict
     assert evidence.more_gate_examples is not None
     assert f"({evidence.more_gate_examples} of them for the gate)" in known.verdict
-    for _ in range(evidence.more_votes):
+    for number in range(evidence.more_votes):
         assert (await known_of(service, fair))[1].verdict == "more evidence needed"
-        duel = await service.compare("tickets", text="charge", b=fair)
+        duel = await service.compare("tickets", text=f"charge {number}", b=fair)
         await service.vote(duel.duel_id, _choice_for(database, duel.duel_id, fair), actor)
     _, after = await known_of(service, fair)
     assert after.verdict == "ready"

@@ -1,5 +1,6 @@
 """A/B tests: what the votes say after each vote, who is shown, and when a test is over."""
 
+import itertools
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,8 @@ from promptbreeder.service import Service
 pytestmark = pytest.mark.anyio
 RELAYING = Actor("assistant", "Claude 1")
 Taste = Callable[..., SkillDefinition]
+NUMBERS = itertools.count()
+"""An input counts once."""
 
 
 def echo(request: object) -> str:
@@ -52,7 +55,7 @@ async def cast(service: Service, votes: str, *, actor: Actor, b: int | None = No
     """Vote once for each letter: + for the new version, - for production, 0 for a tie; return the last report."""
     report: VoteReport | None = None
     for letter in votes:
-        duel = await service.compare("tone", text="hello", b=b)
+        duel = await service.compare("tone", text=f"hello {next(NUMBERS)}", b=b)
         report = await service.vote(duel.duel_id, _choice(duel.a, letter), actor)
     assert report is not None
     return report
@@ -172,8 +175,8 @@ async def test_two_versions_outside_production_can_be_compared_too(
         await service.define_skill(taste(), actor)
         await service.define_skill(taste(prompt="Third.", variant=None), actor)
         report: VoteReport | None = None
-        for _ in range(6):
-            duel = await service.compare("tone", text="hello", a=3, b=2)
+        for number in range(6):
+            duel = await service.compare("tone", text=f"hello {number}", a=3, b=2)
             report = await service.vote(duel.duel_id, "A" if duel.a == "New." else "B", actor)
         assert report is not None
         assert (report.candidate, report.incumbent, report.verdict) == (3, 2, "lose")
@@ -211,6 +214,65 @@ async def test_an_earlier_live_input_is_drawn_where_no_example_is_unused(
         await service.define_skill(taste(name="bare", examples=[]), actor)
         with pytest.raises(InvalidInput, match=r"no train example and no earlier .* `vote --input TEXT`"):
             await service.compare("bare")
+
+
+async def test_an_opinion_counts_once_however_often_it_is_cast(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """Answers are the same each time: seven votes on one input are one vote. Each later one is told that it is none."""
+    async with tasteful() as service:
+        await service.define_skill(taste(), actor)
+        for number in range(7):
+            duel = await service.compare("tone", text="Where is it?" if number else "where is  it?", b=2)
+            report = await service.vote(duel.duel_id, _choice(duel.a, "+"), actor)
+            assert (report.wins, report.votes_left) == (1, 29)
+            assert (duel.notice or "").startswith("This input was judged") == bool(number)
+            assert (report.notice or "").startswith("Kept, but it does not count") == bool(number)
+        with pytest.raises(NotPromotable, match="6 more votes won in a row would do; votes 1 to 0"):
+            await service.promote("tone", 2, "why", actor)
+        known = (await service.fitness("tone", 2)).version
+        assert known is not None
+        assert known.votes == {"won": 1, "lost": 0}
+
+
+async def test_the_first_vote_on_an_input_counts_whichever_it_is(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """Whoever changes their mind finds the tie, or the other choice, kept; two open duels count once."""
+    async with tasteful() as service:
+        await service.define_skill(taste(), actor)
+        for text, letters in (("one", "0+"), ("two", "-+")):
+            duels = [await service.compare("tone", text=text, b=2) for _ in letters]
+            assert [duel.notice for duel in duels] == [None, None]
+            reports = [
+                await service.vote(duel.duel_id, _choice(duel.a, letter), actor)
+                for duel, letter in zip(duels, letters, strict=True)
+            ]
+            assert [report.notice is None for report in reports] == [True, False]
+        assert (reports[1].wins, reports[1].losses, reports[1].ties) == (0, 1, 1)
+
+
+async def test_what_was_judged_is_not_drawn_again_for_the_same_two_versions(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """It is for two others; and where nothing is left, the refusal says what helps."""
+    examples = [{"input": text, "split": "train"} for text in ("hello", "bye")]
+    async with tasteful() as service:
+        await service.define_skill(taste(examples=examples), actor)
+        for _ in examples:
+            duel = await service.compare("tone", b=2)
+            await service.vote(duel.duel_id, "tie", actor)
+        for b in (2, None):
+            with pytest.raises(InvalidInput, match=r"judged for versions 1 and 2, and counts once; give another with"):
+                await service.compare("tone", b=b)
+        await service.define_skill(taste(prompt="Third.", variant=None), actor)
+        drawn = [await service.compare("tone") for _ in examples]
+        assert {duel.input for duel in drawn} == {"hello", "bye"}
+        assert all({duel.a, duel.b} == {"Old.", "Third."} for duel in drawn), (
+            "version 2 has nothing left to be shown on"
+        )
+        await service.run_skill("tone", "from life")
+        assert (await service.compare("tone", b=2)).input == "from life"
 
 
 @pytest.mark.parametrize("probability", [0, 1])

@@ -39,7 +39,7 @@ def vote(
     """Show the answers of two versions of SKILL to one input after another, blind, and take your votes.
 
     Without --input and --inputs, inputs are drawn from the skill's train examples, and from what it was really asked,
-    until you quit.
+    until you quit or each was judged. For two versions the first vote on an input counts.
     """
     with told_plainly():
         given = [*texts, *([] if file is None else _inputs_in(file, input_column))]
@@ -56,6 +56,8 @@ def vote(
                 click.echo(f"No more duels: {error}", err=True)
                 break
             click.echo(f"\nInput: {duel.input}\n\nA: {duel.a}\n\nB: {duel.b}\n", err=as_json)
+            if duel.notice:
+                click.echo(duel.notice, err=as_json)
             choice = _asked(err=as_json)
             if choice == "quit":
                 break
