@@ -2,7 +2,8 @@
 
 A version is ready when its gate estimate is ahead by the least improvement asked for and not significantly worse, its
 guards hold, and the evidence of gate and votes together reaches 20. The two are independent data, so their e-values
-multiply: strong gate evidence shortens the voting, and votes rescue a small gate.
+multiply: strong gate evidence shortens the voting, and votes rescue a small gate. An input that is a gate example
+counts there, and a vote on it is no further evidence.
 """
 
 import math
@@ -46,11 +47,20 @@ class Votes(NamedTuple):
     wins: int = 0
     losses: int = 0
     ties: int = 0
+    gate_wins: int = 0
+    """Of the wins: on inputs that are among the gate examples compared on."""
+    gate_losses: int = 0
+    """The same of the losses."""
+
+    @property
+    def beside_gate(self) -> tuple[int, int]:
+        """Wins and losses on inputs that the gate does not count."""
+        return self.wins - self.gate_wins, self.losses - self.gate_losses
 
     @property
     def log_e(self) -> float:
-        """Logarithm of the evidence that the version is preferred."""
-        return log_e_value(self.wins, self.losses)
+        """Logarithm of the evidence that the version is preferred, as far as it is independent of the gate's."""
+        return log_e_value(*self.beside_gate)
 
     @property
     def say_lose(self) -> bool:
@@ -119,7 +129,7 @@ def readiness(
         return says("more evidence needed", f"at least {bar.min_improvement * 100:+.1f} points are asked for")
     if product >= LOG_SHOWN:
         return says("ready", "")
-    more_votes = wins_needed(votes.wins, votes.losses, LOG_SHOWN - counted)
+    more_votes = wins_needed(*votes.beside_gate, LOG_SHOWN - counted)
     if worn:
         # A fifth of the renewed gate must be new.
         new = math.ceil(gate.n * RENEWED_SHARE / (1 - RENEWED_SHARE))
@@ -146,7 +156,7 @@ def without_gate(votes: Votes, left_out: int = 0) -> Readiness:
 def readiness_by_votes(votes: Votes) -> Readiness:
     """Return whether a version of a skill that is judged by taste alone is ready."""
     verdict: PromotionVerdict = "more evidence needed"
-    needed = wins_needed(votes.wins, votes.losses)
+    needed = wins_needed(*votes.beside_gate)
     told = _told(votes)
     why = f"{votes_in_a_row(needed)} would do; {told}"
     if votes.say_lose:
@@ -191,4 +201,6 @@ def _facts(gate: Comparison, votes: Votes, log_product: float) -> str:
 
 
 def _told(votes: Votes) -> str:
-    return f"votes {votes.wins} to {votes.losses} (E {as_number(votes.log_e):.3g})"
+    on_gate = votes.gate_wins + votes.gate_losses
+    apart = f"; {on_gate} on gate examples, which count there" if on_gate else ""
+    return f"votes {votes.wins} to {votes.losses} (E {as_number(votes.log_e):.3g}{apart})"

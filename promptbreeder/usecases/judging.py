@@ -22,10 +22,12 @@ from promptbreeder.prompt import Decoding
 from promptbreeder.results import NO_GATE_EXAMPLE, Evidence, Fitness, VersionFitness, VoteTest
 from promptbreeder.skill import Skill
 from promptbreeder.store import duels, evaluations, events, runs, skills, versions
+from promptbreeder.store.duels import Counts
 from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of
+from promptbreeder.text import normalise
 from promptbreeder.usecases.ab_tests import vote_test
 from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation, stored_gate_accuracy
 from promptbreeder.usecases.reporting import inherited_of, search_score_of
@@ -71,16 +73,21 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
         ModelError: if the skill's model cannot be had.
     """
 
-    def look(db: Tables) -> tuple[VoteTest, Witnesses, int]:
+    def look(db: Tables) -> tuple[VoteTest, Counts, Witnesses, int]:
         votes = duels.counting(db, skill.name)
         test = vote_test(db, skill, votes, candidate=version.n, incumbent=production.n, now=bench.clock())
         fair = witnesses(db, skill.name, version.n, production.n)
-        return test, fair, gate_uses(db, skill, version, fair)
+        gate = {normalise(example.input) for example in fair.examples}
+        cast = duels.between(votes, version.n, production.n)
+        twice = duels.tally(
+            (vote for text, vote in cast.items() if text in gate), challenger=version.n, incumbent=production.n
+        )
+        return test, twice.total, fair, gate_uses(db, skill, version, fair)
 
-    test, fair, uses = await bench.store.read(look)
-    votes = Votes(test.wins, test.losses, test.ties)
+    test, twice, fair, uses = await bench.store.read(look)
     if skill.metric == "preference":
-        return Judgement(readiness_by_votes(votes), test, 0)
+        return Judgement(readiness_by_votes(Votes(test.wins, test.losses, test.ties)), test, 0)
+    votes = Votes(test.wins, test.losses, test.ties, gate_wins=twice.wins, gate_losses=twice.losses)
     ours = await gate_evaluation(bench, skill, version, beside=production)
     theirs = await gate_evaluation(bench, skill, production, beside=version)
     compared = compare(*evaluations.paired(ours, theirs), fair.left_out)

@@ -61,6 +61,17 @@ def test_votes_rescue_a_small_gate_and_evidence_multiplies() -> None:
     assert judged(gate, votes).product == pytest.approx(float(e_value(5, 0) * e_value(4, 0)))
 
 
+def test_votes_on_gate_examples_multiply_with_nothing_and_still_are_votes() -> None:
+    """The same item is evidence once; but what most prefer production on is not promoted."""
+    gate = compared(4, 0, both=10, neither=6)
+    found = judged(gate, Votes(6, 1, gate_wins=4, gate_losses=1))
+    assert found.product == pytest.approx(float(e_value(4, 0) * e_value(2, 0)))
+    assert "votes 6 to 1 (E 2.29; 5 on gate examples, which count there)" in found.sentence
+    assert found.more_votes is not None
+    assert judged(gate, Votes(2 + found.more_votes, 0)).ready
+    assert judged(gate, Votes(0, 6, gate_losses=6)).verdict == "worse"
+
+
 def test_what_is_missing_is_said_in_examples_and_in_votes() -> None:
     """Either suffices: the votes surely, the examples with 80 % probability."""
     gate = compared(5, 2, both=20, neither=13)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pytest
 
 from promptbreeder.errors import InvalidInput, NotPromotable
+from promptbreeder.evidence.evalues import e_value
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import Evidence, VersionFitness
@@ -92,6 +93,25 @@ async def test_votes_and_gate_multiply(service: Service, fair: int, actor: Actor
     assert after.verdict == "ready"
     assert after.product == pytest.approx(evidence.gate_e * after.votes.e_value)
     assert not (await service.promote("tickets", fair, "it is better", actor)).forced
+
+
+async def test_an_input_of_the_gate_is_evidence_once(service: Service, fair: int, actor: Actor, database: Path) -> None:
+    """Votes on gate examples are votes, but the gate speaks for these already; also on what was voted on before."""
+    gate = (await service.examples("tickets", split="gate", limit=100)).examples
+    _, before = await known_of(service, fair)
+    later = Example(input="One more: a charge", expected="billing", split=Split.GATE)
+    for text in (*(line.input.upper() for line in gate[:7]), later.input, "parcel of no example"):
+        duel = await service.compare("tickets", text=text, b=fair)
+        await service.vote(duel.duel_id, _choice_for(database, duel.duel_id, fair), actor)
+    known, evidence = await known_of(service, fair)
+    assert (evidence.votes.wins, evidence.votes.verdict) == (9, "win")
+    assert evidence.gate_e == before.gate_e
+    assert evidence.product == pytest.approx((evidence.gate_e or 0) * float(e_value(2, 0)))
+    assert "votes 9 to 0 (E 2.29; 7 on gate examples, which count there)" in known.verdict
+    await service.add_examples("tickets", [later], actor)
+    _, after = await known_of(service, fair)
+    assert after.product == pytest.approx((after.gate_e or 0) * float(e_value(1, 0)))
+    assert after.more_votes == (before.more_votes or 0) - 1
 
 
 @pytest.mark.parametrize(
