@@ -153,6 +153,7 @@ class Answering:
         incumbent, challenger = (
             GateSide(
                 scores=tuple(score for _, score, _ in side),
+                parsed=tuple(parsed for _, _, parsed in side),
                 unparsable=sum(not parsed for _, _, parsed in side),
                 fresh_tokens=sum(answer.fresh_tokens for answer, _, _ in side),
                 completion_tokens=sum(answer.completion_tokens for answer, _, _ in side),

@@ -1,6 +1,7 @@
 """The journal of a run, as the driver sees it: an append-only list of asks and what they were answered."""
 
 import hashlib
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol, Self
@@ -48,12 +49,15 @@ class GateSide(BaseModel):
     completion_tokens: int
     prior: tuple[float, ...] | None = None
     """The calibration that it was measured with."""
+    parsed: tuple[bool, ...] | None = None
+    """Item by item, whether the answer had the expected form; None in a journal from before that was kept."""
 
     def on(self, kept: Sequence[bool]) -> Self:
-        """Return the side with the scores of the gate items that are kept; the counts stay those of all items."""
+        """Return the side on the gate items that are kept; the counts stay those of all items."""
         # Shorter than the plan's ids where the budget ended first.
-        scores = tuple(score for score, keep in zip(self.scores, kept, strict=False) if keep)
-        return self.model_copy(update={"scores": scores})
+        scores = tuple(itertools.compress(self.scores, kept))
+        parsed = None if self.parsed is None else tuple(itertools.compress(self.parsed, kept))
+        return self.model_copy(update={"scores": scores, "parsed": parsed})
 
 
 class Gated(BaseModel):

@@ -27,18 +27,27 @@ class Evaluation:
     completion_tokens: int
     unparsable: int
     created_at: float
+    unparsable_ids: tuple[int, ...] | None = None
+    """The examples whose answers were unparsable; None where it was measured before that was kept."""
 
     def on(self, ids: Collection[int]) -> "Evaluation":
-        """Return what of it was measured on the examples `ids`; tokens and unparsable answers keep their mean."""
-        kept = [(score, number) for score, number in zip(self.scores, self.example_ids, strict=True) if number in ids]
+        """Return what of it was measured on the examples `ids`; tokens keep their mean.
+
+        So do unparsable answers where it is not known on which examples they were.
+        """
+        wanted = frozenset(ids)
+        pairs = zip(self.scores, self.example_ids, strict=True)
+        kept = [(score, number) for score, number in pairs if number in wanted]
         share = len(kept) / max(1, len(self.scores))
+        unparsable = None if self.unparsable_ids is None else tuple(n for n in self.unparsable_ids if n in wanted)
         return replace(
             self,
             scores=tuple(score for score, _ in kept),
             example_ids=tuple(number for _, number in kept),
             fresh_tokens=round(share * self.fresh_tokens),
             completion_tokens=round(share * self.completion_tokens),
-            unparsable=round(share * self.unparsable),
+            unparsable=round(share * self.unparsable) if unparsable is None else len(unparsable),
+            unparsable_ids=unparsable,
         )
 
 
@@ -52,10 +61,10 @@ def paired(one: Evaluation, other: Evaluation) -> tuple[tuple[float, ...], tuple
 def put(db: Tables, evaluation: Evaluation) -> None:
     """Store an evaluation in the place of an earlier one of the same version, split, decoding and model."""
     db.execute(
-        "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
         "scores = excluded.scores, example_ids = excluded.example_ids, fresh_tokens = excluded.fresh_tokens, "
         "completion_tokens = excluded.completion_tokens, unparsable = excluded.unparsable, "
-        "created_at = excluded.created_at",
+        "created_at = excluded.created_at, unparsable_ids = excluded.unparsable_ids",
         [
             evaluation.skill,
             evaluation.version,
@@ -68,6 +77,7 @@ def put(db: Tables, evaluation: Evaluation) -> None:
             evaluation.completion_tokens,
             evaluation.unparsable,
             evaluation.created_at,
+            None if evaluation.unparsable_ids is None else json.dumps(evaluation.unparsable_ids),
         ],
     )
 
@@ -151,5 +161,6 @@ def _evaluation(row: dict[str, Any]) -> Evaluation:
             "decoding": Decoding(row["decoding"]),
             "scores": tuple(json.loads(row["scores"])),
             "example_ids": tuple(json.loads(row["example_ids"])),
+            "unparsable_ids": None if row["unparsable_ids"] is None else tuple(json.loads(row["unparsable_ids"])),
         }
     )

@@ -7,7 +7,7 @@ change (versions, votes, outcomes, events) is guarded by triggers, so that no co
 from sqlite_utils import Database, Migrations
 
 MIGRATIONS = Migrations("promptbreeder")
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 6
 
 _SCHEMA_1 = """
 CREATE TABLE skills (
@@ -300,3 +300,9 @@ def m005_patterns(db: Database) -> None:
         ) STRICT
         """
     )
+
+
+@MIGRATIONS()
+def m006_what_counts_for_what(db: Database) -> None:
+    """Let an evaluation tell which of its answers were unparsable; NULL where that was not kept."""
+    db.execute("ALTER TABLE evaluations ADD COLUMN unparsable_ids TEXT")

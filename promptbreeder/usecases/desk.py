@@ -16,6 +16,7 @@ from promptbreeder.runs.answering import Answering, Material
 from promptbreeder.runs.blocks import BLOCK_SIZE, in_blocks
 from promptbreeder.runs.driver import Driver
 from promptbreeder.runs.engine import Job
+from promptbreeder.runs.journal import GateSide
 from promptbreeder.runs.ledger import Ledger
 from promptbreeder.runs.outcome import Outcome, Progress
 from promptbreeder.runs.plan import Plan
@@ -269,6 +270,14 @@ def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, *, judge
                     completion_tokens=side.completion_tokens,
                     unparsable=side.unparsable,
                     created_at=now,
+                    unparsable_ids=_unparsable_ids(plan, side),
                 ),
             )
     return number
+
+
+def _unparsable_ids(plan: Plan, side: GateSide) -> tuple[int, ...] | None:
+    if side.parsed is None:
+        return None
+    # Shorter than the plan's ids where the budget ended first.
+    return tuple(number for number, parsed in zip(plan.gate_ids, side.parsed, strict=False) if not parsed)

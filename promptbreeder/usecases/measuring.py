@@ -81,6 +81,7 @@ async def gate_evaluation(
         completion_tokens=measured.completion_tokens,
         unparsable=measured.unparsable,
         created_at=bench.clock(),
+        unparsable_ids=tuple(number for number, parsed in zip(own.ids, measured.parsed, strict=True) if not parsed),
     )
     await bench.store.write(lambda db: evaluations.put(db, evaluation))
     bench.changed("measured", skill.name)
@@ -147,9 +148,14 @@ class Measured:
 
     scores: tuple[float, ...]
     answers: tuple[str, ...]
-    unparsable: int
+    parsed: tuple[bool, ...]
     fresh_tokens: int
     completion_tokens: int
+
+    @property
+    def unparsable(self) -> int:
+        """The number of answers in which no answer of the expected form was found."""
+        return self.parsed.count(False)
 
 
 async def measure(
@@ -164,17 +170,18 @@ async def measure(
     meter = Meter()
     scores: list[float] = []
     answers: list[str] = []
-    unparsable = fresh = completion = 0
+    parsed: list[bool] = []
+    fresh = completion = 0
     for block in in_blocks(pairs):
         given = await evaluator.answer(prompt, [text for text, _ in block], meter, prior=prior)
         judged = await verdicts(metric, [answer.text for answer in given], [expected for _, expected in block])
         for answer, verdict in zip(given, judged, strict=True):
             scores.append(0.0 if answer.failure else verdict.score)
             answers.append(verdict.answer)
-            unparsable += answer.failure is not None or not verdict.parsed
+            parsed.append(answer.failure is None and verdict.parsed)
             fresh += answer.fresh_tokens
             completion += answer.completion_tokens
-    return Measured(tuple(scores), tuple(answers), unparsable, fresh, completion)
+    return Measured(tuple(scores), tuple(answers), tuple(parsed), fresh, completion)
 
 
 def _row(name: str, evaluation: Evaluation) -> Row:

@@ -23,6 +23,7 @@ _ONE = Evaluation(
     completion_tokens=3,
     unparsable=1,
     created_at=5.0,
+    unparsable_ids=(1,),
 )
 
 
@@ -87,6 +88,22 @@ def test_an_evaluation_on_fewer_examples_keeps_their_scores_and_the_mean_cost(st
     assert (part.fresh_tokens, part.completion_tokens) == (7, 2)
     assert _ONE.on({1, 2, 3}) == _ONE
     assert _ONE.on(()).scores == ()
+
+
+def test_unparsable_answers_are_counted_on_the_examples_that_are_asked_for(stocked: Tables) -> None:
+    """Neither does one on an example that is left out count, nor is a real one scaled away."""
+    evaluations.put(stocked, _ONE)
+    found = _latest(stocked, _ONE)
+    assert found is not None
+    assert [found.on(ids).unparsable for ids in ({2, 3}, {1}, {1, 99}, ())] == [0, 1, 1, 0]
+
+
+def test_an_evaluation_from_before_they_were_kept_has_their_mean(stocked: Tables) -> None:
+    """Which of its answers were unparsable is not known any more."""
+    old = replace(_ONE, unparsable=2, unparsable_ids=None)
+    evaluations.put(stocked, old)
+    assert _latest(stocked, old) == old
+    assert [old.on(ids).unparsable for ids in ({1, 2, 3}, {2, 3}, ())] == [2, 1, 0]
 
 
 def test_two_evaluations_are_paired_by_example_and_not_by_position() -> None:

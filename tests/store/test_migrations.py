@@ -10,8 +10,9 @@ import pytest
 from sqlite_utils import Migrations
 
 from promptbreeder.errors import StoreError, StoreTooNew, StoreUnavailable
+from promptbreeder.prompt import Decoding
 from promptbreeder.skill import Example, Skill, Split
-from promptbreeder.store import backup, database, examples, migrations
+from promptbreeder.store import backup, database, evaluations, examples, migrations
 from promptbreeder.store.database import Database
 from promptbreeder.store.tables import Tables
 
@@ -189,6 +190,32 @@ async def test_examples_of_the_first_schema_keep_their_ids_and_can_be_corrected(
     assert number == 10
     assert await store.read(lambda db: examples.in_use(db, skill.name, Split.GATE)) == {10}
     assert len(backup.listed(path)) == 1
+    store.close()
+
+
+async def test_an_evaluation_of_the_fifth_schema_is_found_as_it_was(
+    path: Path, stock: Callable[..., None], skill: Skill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Which of its answers were unparsable is not known, and how many were is."""
+    with monkeypatch.context() as fifth:
+        old = Migrations("promptbreeder")
+        for step in migrations.MIGRATIONS._migrations[:5]:
+            old(name=step.name)(step.fn)
+        fifth.setattr(migrations, "MIGRATIONS", old)
+        fifth.setattr(migrations, "SCHEMA_VERSION", 5)
+        store = Database(path)
+        await store.write(stock)
+        row = (skill.name, 1, "gate", "free", "model", "[1.0, 0.0]", "[7, 9]", 10, 2, 1, 5.0)
+        await store.write(
+            lambda db: db.execute("INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", list(row))
+        )
+        store.close()
+    store = Database(path)
+    found = await store.read(
+        lambda db: evaluations.latest(db, skill.name, 1, Split.GATE, decoding=Decoding.FREE, fingerprint="model")
+    )
+    assert found is not None
+    assert (found.example_ids, found.scores, found.unparsable, found.unparsable_ids) == ((7, 9), (1.0, 0.0), 1, None)
     store.close()
 
 

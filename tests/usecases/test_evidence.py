@@ -17,7 +17,7 @@ from promptbreeder.results import Evidence, VersionFitness
 from promptbreeder.service import Service
 from promptbreeder.skill import Example, Split
 
-from .conftest import GOOD
+from .conftest import GOOD, first_word_or_billing
 
 pytestmark = pytest.mark.anyio
 Definition = Callable[..., SkillDefinition]
@@ -161,6 +161,56 @@ async def test_more_unparsable_answers_keep_a_version_out(
         known, evidence = await known_of(service, other)
         assert evidence.verdict == "worse"
         assert f"{known.unparsable} answers are unparsable, 0 of production" in known.verdict
+
+
+async def test_an_unparsable_answer_on_an_example_that_is_left_out_keeps_no_version_out(
+    database: Path, open_service: Callable[..., Service], actor: Actor, ticket_skill: Definition
+) -> None:
+    """It is counted on the examples compared on, as everything is; a mean over all would blame it on those.
+
+    Measured together with the rest before, by a comparison in which it did count.
+    """
+
+    def answers(request: Any) -> str:  # noqa: ANN401  a Generate
+        good = request.messages[0].content == GOOD
+        return "no idea" if good and "weird" in request.messages[-1].content else first_word_or_billing(request)
+
+    async with open_service(database, ScriptedModel(answers)) as service:
+        version = (await service.define_skill(ticket_skill(prompt=GOOD, examples=[]), actor)).version
+        number, placed = 0, None
+        while placed != "gate":
+            number += 1
+            call = await service.run_skill("tickets", f"weird {number}")
+            placed = (await service.record_outcome(call.call_id, actor, expected="delivery")).split
+        known, evidence = await known_of(service, version)
+        assert (evidence.left_out, known.unparsable, evidence.verdict) == (1, 0, "ready")
+
+
+async def test_an_unparsable_answer_of_a_run_is_counted_where_it_was(
+    database: Path, open_service: Callable[..., Service], actor: Actor, ticket_skill: Definition
+) -> None:
+    """What a run measured at its end is evidence like any other: retiring most of the gate hides nothing of it."""
+    strange = ""
+
+    def answers(request: Any) -> str:  # noqa: ANN401  a Generate
+        return "no idea" if request.messages[-1].content == strange else first_word_or_billing(request)
+
+    async def unparsable(version: int) -> int | None:
+        return (await known_of(service, version))[0].unparsable
+
+    async with open_service(database, ScriptedModel(answers)) as service:
+        await service.define_skill(ticket_skill(examples=[], settings={"allowed_decoding": ["free"]}), actor)
+        first, *others = (await service.examples("tickets", split="gate", limit=100)).examples
+        strange = first.input
+        request = EvolveRequest(skill="tickets", candidates=(GOOD,), generations=1, population=4, budget_tokens=60_000)
+        version = (await service.evolve(request, actor, wait_seconds=300)).version
+        assert version is not None
+        assert await unparsable(version) == 1
+        for line in others[: 2 * len(others) // 3]:
+            await service.retire_example("tickets", line.id, actor)
+        assert await unparsable(version) == 1
+        await service.retire_example("tickets", first.id, actor)
+        assert await unparsable(version) == 0
 
 
 async def test_graded_scores_are_bet_on(
