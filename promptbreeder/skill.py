@@ -239,9 +239,14 @@ class Skill(BaseModel):
         return f"{fingerprint}{_JUDGED}{self.judged}"
 
     @staticmethod
-    def same_model(measured_on: str, fingerprint: str) -> bool:
+    def model_of(measured_on: str) -> str:
+        """Return the fingerprint of the model that measurements were made on, under whatever rules."""
+        return measured_on.rpartition(_JUDGED)[0]
+
+    @classmethod
+    def same_model(cls, measured_on: str, fingerprint: str) -> bool:
         """Tell whether measurements were made on the model `fingerprint`, under whatever rules."""
-        return measured_on.rpartition(_JUDGED)[0] == fingerprint
+        return cls.model_of(measured_on) == fingerprint
 
     def split_of(self, example: Example) -> Split:
         """Return the split of `example`: 30 % train, 30 % search, 40 % gate by content hash."""

@@ -1,7 +1,8 @@
 """Duels and votes: which two answers were shown in which order, and the one vote that each duel may get.
 
 All votes are kept, and of two versions the first one on each input counts. Answers are the same whenever an input is
-shown again, so one opinion could otherwise be cast as often as it takes to win.
+shown again, so one opinion could otherwise be cast as often as it takes to win. On another model, or under other rules,
+they are other answers: a vote on those of before is kept, and says nothing of these.
 """
 
 from collections.abc import Iterable, Mapping
@@ -29,11 +30,14 @@ class Duel:
     answer_b: str
     created_at: float
     expires_at: float
+    measured_on: str | None = None
+    """`Skill.measured_on` of these answers; None for a duel from before that was kept."""
 
 
 class Vote(NamedTuple):
     """A vote that counts."""
 
+    duel_id: str
     chosen: int | None
     """The version whose answer was preferred; None for a tie."""
     other: int | None
@@ -120,21 +124,34 @@ def vote(db: Tables, duel_id: str, choice: Choice, *, voter: Voter, client: str,
     )
 
 
-def counting(db: Tables, skill: str) -> Votes:
-    """Return the votes of a skill that count: of two versions the first on each input, whichever was shown as A."""
-    # By row, not by time: the clock may have gone back.
+def counting(db: Tables, skill: str, measured_on: str | None) -> Votes:
+    """Return the votes on answers of this model and under these rules that count; with None, whatever they were on.
+
+    Of two versions the first vote on each input, whichever was shown as A.
+    """
+    # What votes from before it was kept were on is not known: they are taken for votes on what was there next. By row,
+    # not by time: the clock may have gone back.
     rows = db.query(
-        "SELECT a_version, b_version, input, choice, voter, votes.created_at FROM votes JOIN duels USING (duel_id) "
-        "WHERE skill = ? ORDER BY votes.rowid",
-        [skill],
+        "SELECT duel_id, a_version, b_version, input, choice, voter, votes.created_at FROM votes "
+        "JOIN duels USING (duel_id) WHERE skill = :skill "
+        "AND (:now IS NULL OR coalesce(measured_on, :first, :now) = :now) ORDER BY votes.rowid",
+        {"skill": skill, "now": measured_on, "first": _first_measured_on(db, skill)},
     )
     found: dict[frozenset[int], dict[str, Vote]] = {}
     for row in rows:
         a, b = row["a_version"], row["b_version"]
         chosen, other = {"A": (a, b), "B": (b, a)}.get(row["choice"], (None, None))
-        vote = Vote(chosen, other, row["voter"], row["created_at"])
+        vote = Vote(row["duel_id"], chosen, other, row["voter"], row["created_at"])
         found.setdefault(frozenset((a, b)), {}).setdefault(normalise(row["input"]), vote)
     return found
+
+
+def last_measured_on(db: Tables, skill: str) -> str | None:
+    """Return on which model, and under which rules, the answers of the newest duel were given; None: not known."""
+    rows = db.query(
+        "SELECT measured_on FROM duels WHERE skill = ? AND measured_on IS NOT NULL ORDER BY rowid DESC LIMIT 1", [skill]
+    )
+    return next((str(row["measured_on"]) for row in rows), None)
 
 
 def between(votes: Votes, one: int, other: int) -> Mapping[str, Vote]:
@@ -167,3 +184,10 @@ def inputs(db: Tables, skill: str, one: int, other: int) -> frozenset[str]:
         {"skill": skill, "one": one, "other": other},
     )
     return frozenset(normalise(row["input"]) for row in rows)
+
+
+def _first_measured_on(db: Tables, skill: str) -> str | None:
+    rows = db.query(
+        "SELECT measured_on FROM duels WHERE skill = ? AND measured_on IS NOT NULL ORDER BY rowid LIMIT 1", [skill]
+    )
+    return next((str(row["measured_on"]) for row in rows), None)

@@ -304,5 +304,6 @@ def m005_patterns(db: Database) -> None:
 
 @MIGRATIONS()
 def m006_what_counts_for_what(db: Database) -> None:
-    """Let an evaluation tell which of its answers were unparsable; NULL where that was not kept."""
+    """Let an evaluation tell which answers were unparsable, and a duel on what it was fought; NULL: not kept then."""
     db.execute("ALTER TABLE evaluations ADD COLUMN unparsable_ids TEXT")
+    db.execute("ALTER TABLE duels ADD COLUMN measured_on TEXT")

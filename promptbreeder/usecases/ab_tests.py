@@ -3,7 +3,9 @@
 import random
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 
+from promptbreeder.errors import InvalidInput, ModelError
 from promptbreeder.lifecycle.duels import Standing, choose_candidate, judge_votes
 from promptbreeder.results import VoteCounts, VoteTest
 from promptbreeder.skill import Skill
@@ -13,6 +15,24 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.workbench import Workbench
 
 DAY_SECONDS = 86_400.0
+
+
+async def measured_on_now(bench: Workbench, skill: Skill, *, loading: bool = True) -> str | None:
+    """Return on what the skill's answers are given now, which is what votes must be on to count; None: not known.
+
+    Where its model cannot be had, or is not open here and there shall be no `loading`, that of the newest duel is
+    taken for it.
+    """
+    if loading or bench.has_open(skill.model):
+        with suppress(InvalidInput, ModelError):
+            return skill.measured_on((await bench.model(skill.model)).fingerprint)
+    return await bench.store.read(lambda db: last_measured_on(db, skill))
+
+
+def last_measured_on(db: Tables, skill: Skill) -> str | None:
+    """Return the same as far as the store knows: the model of the newest duel, under today's rules."""
+    last = duels.last_measured_on(db, skill.name)
+    return None if last is None else skill.measured_on(skill.model_of(last))
 
 
 def vote_test(db: Tables, skill: Skill, votes: Votes, *, candidate: int, incumbent: int, now: float) -> VoteTest:
@@ -72,15 +92,11 @@ def chosen(tests: Sequence[VoteTest]) -> int | None:
 
 async def offer(bench: Workbench, name: str, text: str | None) -> str | None:
     """Return, with the skill's show probability, that an A/B test is open and how to vote in it; else None."""
-
-    def look(db: Tables) -> tuple[float, list[VoteTest]]:
-        skill = skills.get(db, name)
-        tests = tests_of(db, skill, duels.counting(db, name), bench.clock())
-        found = [test for test in tests if test.verdict == "open"]
-        return skill.settings.show_probability, found
-
-    probability, found = await bench.store.read(look)
-    if not found or secrets.SystemRandom().random() >= probability:
+    skill = await bench.store.read(lambda db: skills.get(db, name))
+    on = await measured_on_now(bench, skill, loading=False)
+    tests = await bench.store.read(lambda db: tests_of(db, skill, duels.counting(db, name, on), bench.clock()))
+    found = [test for test in tests if test.verdict == "open"]
+    if not found or secrets.SystemRandom().random() >= skill.settings.show_probability:
         return None
     told = ", ".join(f"version {test.candidate} ({test.wins + test.losses + test.ties} votes)" for test in found[:3])
     how = f"compare_prompts('{name}')" if text is None else f"compare_prompts('{name}', input=<the same input>)"

@@ -18,7 +18,7 @@ from promptbreeder.store.duels import Votes
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.text import normalise, scrub
-from promptbreeder.usecases.ab_tests import chosen, tests_of, vote_test
+from promptbreeder.usecases.ab_tests import chosen, last_measured_on, tests_of, vote_test
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.running import checked_input, execute
 from promptbreeder.usecases.workbench import Workbench, iso
@@ -26,7 +26,8 @@ from promptbreeder.usecases.workbench import Workbench, iso
 DUEL_SECONDS = 24 * 3600.0
 MAX_COMMENT_CHARACTERS = 2_000
 JUDGED_INPUT = "This input was judged for these two versions before: another vote on it will not count."
-NOT_COUNTED = "Kept, but it does not count: these two versions were judged on this input before; take another input."
+JUDGED_BEFORE = "Kept, but it does not count: these two versions were judged on this input before; take another input."
+OUTDATED = "Kept, but it does not count: the skill's model or rules have changed since these answers; compare anew."
 
 
 async def compare(bench: Workbench, name: str, text: str | None, a: int | None, b: int | None) -> Duel:
@@ -36,12 +37,15 @@ async def compare(bench: Workbench, name: str, text: str | None, a: int | None, 
 
     Raises:
         InvalidInput: if there is nothing to compare, or no input to draw that was not judged.
+        ModelError: if the skill's model cannot be had.
     """
     given = None if text is None else checked_input(text)
     skill = await bench.store.read(lambda db: skills.get(db, name))
 
+    on = skill.measured_on((await bench.model(skill.model)).fingerprint)
+
     def look(db: Tables) -> _Match:
-        votes = duels.counting(db, name)
+        votes = duels.counting(db, name, on)
         pairs = _pairs(db, skill, votes, a=a, b=b, now=bench.clock())
         return _match(db, skill, pairs, given, votes)
 
@@ -61,6 +65,7 @@ async def compare(bench: Workbench, name: str, text: str | None, a: int | None, 
         answer_b=_shown(answers[1]),
         created_at=now,
         expires_at=now + DUEL_SECONDS,
+        measured_on=on,
     )
     await bench.store.write(lambda db: duels.create(db, duel))
     return _told(duel).model_copy(update={"notice": JUDGED_INPUT if match.was_judged else None})
@@ -95,9 +100,8 @@ async def vote(
     voter: Literal["human", "assistant"] = "human" if actor.kind == "human" else "assistant"
 
     def store(db: Tables) -> VoteReport:
-        duel = duels.get(db, duel_id)
-        judged = duels.between(duels.counting(db, duel.skill), duel.a_version, duel.b_version)
         duels.vote(db, duel_id, choice, voter=voter, client=actor.client, comment=comment, now=now)
+        duel = duels.get(db, duel_id)
         for_version = {"A": duel.a_version, "B": duel.b_version}.get(choice)
         events.append(
             db,
@@ -114,7 +118,9 @@ async def vote(
         production = events.production(db, duel.skill)
         incumbent = production if production in pair else min(pair)
         (candidate,) = pair - {incumbent}
-        skill, votes = skills.get(db, duel.skill), duels.counting(db, duel.skill)
+        skill = skills.get(db, duel.skill)
+        # A vote asks nothing of the model: it must not fail, or wait, with it.
+        votes = duels.counting(db, duel.skill, last_measured_on(db, skill))
         test = vote_test(db, skill, votes, candidate=candidate, incumbent=incumbent, now=now)
         return VoteReport(
             **dict(test),
@@ -123,7 +129,7 @@ async def vote(
             chosen_version=for_version,
             a_version=duel.a_version,
             b_version=duel.b_version,
-            notice=NOT_COUNTED if normalise(duel.input) in judged else None,
+            notice=_why_not_counted(duel, votes),
         )
 
     report = await bench.store.write(store)
@@ -133,6 +139,13 @@ async def vote(
         return report
     told = f"Promoted by itself: {moved.evidence}"
     return report.model_copy(update={"notice": f"{report.notice} {told}" if report.notice else told})
+
+
+def _why_not_counted(duel: duels.Duel, votes: Votes) -> str | None:
+    counted = duels.between(votes, duel.a_version, duel.b_version).get(normalise(duel.input))
+    if counted is None:
+        return OUTDATED
+    return None if counted.duel_id == duel.duel_id else JUDGED_BEFORE
 
 
 def _told(duel: duels.Duel) -> Duel:

@@ -278,7 +278,8 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
             raise Conflict(f"'{skill.name}' was redefined while its model was loading; call evolve_prompt again")
         production, search = versions.production(db, skill.name), _search_examples(db, skill.name)
         gate = witnesses(db, skill.name, production.n)
-        wins, losses = duels.record(duels.counting(db, skill.name), production.n)
+        votes = duels.counting(db, skill.name, skill.measured_on(model.fingerprint))
+        wins, losses = duels.record(votes, production.n)
         seeds = tuple(dict.fromkeys((production.prompt, *guests)))
         plan = Plan(
             skill=skill,

@@ -28,7 +28,7 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of
 from promptbreeder.text import normalise
-from promptbreeder.usecases.ab_tests import vote_test
+from promptbreeder.usecases.ab_tests import measured_on_now, vote_test
 from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation, stored_gate_accuracy
 from promptbreeder.usecases.reporting import inherited_of, search_score_of
 from promptbreeder.usecases.skills import list_skills
@@ -72,9 +72,10 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
     Raises:
         ModelError: if the skill's model cannot be had.
     """
+    on = await measured_on_now(bench, skill)
 
     def look(db: Tables) -> tuple[VoteTest, Counts, Witnesses, int]:
-        votes = duels.counting(db, skill.name)
+        votes = duels.counting(db, skill.name, on)
         test = vote_test(db, skill, votes, candidate=version.n, incumbent=production.n, now=bench.clock())
         fair = witnesses(db, skill.name, version.n, production.n)
         gate = {normalise(example.input) for example in fair.examples}
@@ -148,7 +149,8 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
         return skills.get(db, name), production, production if number is None else versions.get(db, name, number)
 
     skill, production, version = await bench.store.read(look)
-    won, lost = await bench.store.read(lambda db: duels.record(duels.counting(db, name), version.n))
+    on = await measured_on_now(bench, skill)
+    won, lost = await bench.store.read(lambda db: duels.record(duels.counting(db, name, on), version.n))
     in_production = version.n == production.n
     judged, verdict = None, "In production."
     try:

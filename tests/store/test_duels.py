@@ -28,7 +28,7 @@ def _vote(db: Tables, duel_id: str, choice: Choice, *, voter: Voter = "human", n
 
 
 def _tally(db: Tables, challenger: int = 2, incumbent: int = 1) -> Tally:
-    cast = duels.between(duels.counting(db, _SKILL), challenger, incumbent)
+    cast = duels.between(duels.counting(db, _SKILL, None), challenger, incumbent)
     return duels.tally(cast.values(), challenger=challenger, incumbent=incumbent)
 
 
@@ -99,9 +99,9 @@ def test_votes_between_other_versions_or_in_other_skills_do_not_count(
     for duel_id in ("d-1", "d-2", "d-3"):
         _vote(stocked, duel_id, "B")
     assert _tally(stocked) == Tally(Counts(wins=1), opened_at=1.0)
-    assert duels.record(duels.counting(stocked, _SKILL), 2) == (2, 0)
-    assert duels.record(duels.counting(stocked, _SKILL), 3) == (0, 1)
-    assert duels.record(duels.counting(stocked, _SKILL), 4) == (0, 0)
+    assert duels.record(duels.counting(stocked, _SKILL, None), 2) == (2, 0)
+    assert duels.record(duels.counting(stocked, _SKILL, None), 3) == (0, 1)
+    assert duels.record(duels.counting(stocked, _SKILL, None), 4) == (0, 0)
 
 
 def test_inputs_that_were_shown_are_known(stocked: Tables, stock: Callable[..., None]) -> None:
@@ -127,7 +127,7 @@ def test_of_two_versions_the_first_vote_on_an_input_counts(stocked: Tables) -> N
         _duel(stocked, str(number), a, b, text=text)
         _vote(stocked, str(number), choice, now=now)
     assert _tally(stocked) == Tally(Counts(wins=1, ties=1), opened_at=9.0)
-    found = duels.counting(stocked, _SKILL)
+    found = duels.counting(stocked, _SKILL, None)
     assert [duels.record(found, version) for version in (1, 2, 3)] == [(1, 1), (1, 0), (0, 1)]
 
 
@@ -173,4 +173,4 @@ def test_tallies_agree_with_a_count_by_hand(
         for one in (1, 2, 3):
             won = sum(count for (winner, _), count in wins.items() if winner == one)
             lost = sum(count for (_, loser), count in wins.items() if loser == one)
-            assert duels.record(duels.counting(db, _SKILL), one) == (won, lost)
+            assert duels.record(duels.counting(db, _SKILL, None), one) == (won, lost)

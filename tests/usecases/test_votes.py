@@ -1,10 +1,12 @@
 """A/B tests: what the votes say after each vote, who is shown, and when a test is over."""
 
 import itertools
+import sqlite3
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -273,6 +275,77 @@ async def test_what_was_judged_is_not_drawn_again_for_the_same_two_versions(
         )
         await service.run_skill("tone", "from life")
         assert (await service.compare("tone", b=2)).input == "from life"
+
+
+async def standing(service: Service) -> tuple[str, int, dict[str, int]]:
+    """Return the verdict on version 2, the votes that it has won against production, and its record."""
+    known = (await service.fitness("tone", 2)).version
+    assert known is not None
+    assert known.evidence is not None
+    return known.evidence.verdict, known.evidence.votes.wins, known.votes
+
+
+async def test_votes_are_about_the_model_and_the_rules_that_they_were_cast_on(
+    database: Path, open_service: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """Another model behind the same name gives other answers; with the first one its votes are back."""
+    seven, none = ("ready", 7, {"won": 7, "lost": 0}), ("more evidence needed", 0, {"won": 0, "lost": 0})
+    async with open_service(database, ScriptedModel(echo)) as service:
+        await service.define_skill(taste(examples=[], settings={"show_probability": 1}), actor)
+        await cast(service, "+++++++", actor=actor)
+        last = f"hello {next(NUMBERS) - 1}"
+        assert await standing(service) == seven
+        assert (await service.run_skill("tone", "hello")).notice is None, "the test is won"
+    async with open_service(database, ScriptedModel(echo, name="other")) as service:
+        assert await standing(service) == none
+        with pytest.raises(NotPromotable, match="votes 0 to 0"):
+            await service.promote("tone", 2, "why", actor)
+        notice = (await service.run_skill("tone", "hello")).notice
+        assert "An A/B test is open: version 2 (0 votes)" in (notice or "")
+        duel = await service.compare("tone", text=last)
+        assert duel.notice is None, "judged on the model before"
+        report = await service.vote(duel.duel_id, _choice(duel.a, "+"), actor)
+        assert (report.wins, report.notice) == (1, None)
+    async with open_service(database, ScriptedModel(echo)) as service:
+        assert await standing(service) == seven
+        duel = await service.compare("tone", text="one more", b=2)
+        await service.define_skill(taste(examples=[], settings={"max_answer_tokens": 5}), actor)
+        assert await standing(service) == none
+        report = await service.vote(duel.duel_id, "A", actor)
+        assert (report.notice or "").startswith("Kept, but it does not count: the skill's model or rules have changed")
+        assert (report.wins, report.losses) == (0, 0)
+
+
+async def test_where_the_model_cannot_be_had_votes_on_the_last_one_count(
+    database: Path, open_service: Callable[..., Service], fixed_models: Callable[..., Any], taste: Taste, actor: Actor
+) -> None:
+    """What is judged by votes alone needs no model; but votes under other rules are no more about today's answers."""
+    for name, votes in (("first", "+++"), ("second", "++")):
+        async with open_service(database, ScriptedModel(echo, name=name)) as service:
+            await service.define_skill(taste(), actor)
+            await cast(service, votes, actor=actor)
+    async with open_service(database, make_catalog=lambda: fixed_models({})) as service:
+        assert await standing(service) == ("more evidence needed", 2, {"won": 2, "lost": 0})
+        assert (await service.prompt("tone", offering=True)).version == 1
+        await service.define_skill(taste(settings={"max_answer_tokens": 5}), actor)
+        assert (await standing(service))[1] == 0
+
+
+async def test_votes_from_before_their_model_was_kept_are_taken_for_votes_on_the_next_one(
+    database: Path, open_service: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """They count until the model is another than the one of the first duel since; on that they never count."""
+    async with open_service(database, ScriptedModel(echo)) as service:
+        await service.define_skill(taste(), actor)
+        await cast(service, "+++", actor=actor)
+    with closing(sqlite3.connect(database)) as db:
+        db.execute("UPDATE duels SET measured_on = NULL")
+        db.commit()
+    for name, votes, wins in (("scripted", "++", 5), ("other", "+", 1), ("scripted", "", 5)):
+        async with open_service(database, ScriptedModel(echo, name=name)) as service:
+            for _ in votes:
+                await cast(service, "+", actor=actor)
+            assert (await standing(service))[1] == wins
 
 
 @pytest.mark.parametrize("probability", [0, 1])
