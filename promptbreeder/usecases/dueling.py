@@ -1,6 +1,7 @@
 """Duels: run two versions on one input, show their answers blind, and take the one vote.
 
-Of two versions an input counts once: the first vote on it. So inputs are drawn that were not judged yet.
+Of two versions an input counts once: the first vote on it. So inputs are drawn that were not judged yet, and that are
+new to both versions: on what its prompt shows, or was chosen by, a version does better than on anything else.
 """
 
 import itertools
@@ -12,7 +13,7 @@ from promptbreeder.errors import InvalidInput
 from promptbreeder.evaluation.evaluator import Answer
 from promptbreeder.requests import Actor
 from promptbreeder.results import Duel, VoteReport
-from promptbreeder.skill import Skill, Split, input_hash
+from promptbreeder.skill import Skill, Split
 from promptbreeder.store import calls, duels, events, examples, skills, versions
 from promptbreeder.store.duels import Votes
 from promptbreeder.store.tables import Tables
@@ -21,6 +22,7 @@ from promptbreeder.text import normalise, scrub
 from promptbreeder.usecases.ab_tests import chosen, last_measured_on, tests_of, vote_test
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.running import checked_input, execute
+from promptbreeder.usecases.witnesses import shown
 from promptbreeder.usecases.workbench import Workbench, iso
 
 DUEL_SECONDS = 24 * 3600.0
@@ -41,7 +43,6 @@ async def compare(bench: Workbench, name: str, text: str | None, a: int | None, 
     """
     given = None if text is None else checked_input(text)
     skill = await bench.store.read(lambda db: skills.get(db, name))
-
     on = skill.measured_on((await bench.model(skill.model)).fingerprint)
 
     def look(db: Tables) -> _Match:
@@ -172,14 +173,18 @@ class _Match(NamedTuple):
 
 def _match(db: Tables, skill: Skill, pairs: Iterator[tuple[int, int]], text: str | None, votes: Votes) -> _Match:
     """Return the first pair that can be shown, and the input that was given or is drawn; raises InvalidInput."""
-    pools = _pools(db, skill) if text is None else ()
+    pools: tuple[list[str], ...] = ()
     tried = None
     for tried in pairs:
         one, other = (versions.get(db, skill.name, number) for number in tried)
         judged = duels.between(votes, *tried)
         if text is not None:
             return _Match(one, other, text, normalise(text) in judged)
-        drawn = _unjudged(pools, judged, duels.inputs(db, skill.name, *tried))
+        pools = pools or _pools(db, skill)
+        known = [*itertools.chain(*pools)]
+        quoted = shown(one.prompt, known) | shown(other.prompt, known)
+        fair = [[each for each in pool if each not in quoted] for pool in pools]
+        drawn = _unjudged(fair, judged, duels.inputs(db, skill.name, *tried))
         if drawn is not None:
             return _Match(one, other, drawn, was_judged=False)
     if tried is None:
@@ -189,8 +194,9 @@ def _match(db: Tables, skill: Skill, pairs: Iterator[tuple[int, int]], text: str
             "versions a and b"
         )
     raise InvalidInput(
-        f"every input of '{skill.name}' that could be drawn was judged for versions {tried[0]} and {tried[1]}, and "
-        "counts once; give another with compare_prompts(..., input=...) or `vote --input TEXT`, or add examples"
+        f"'{skill.name}' has no input left to draw for versions {tried[0]} and {tried[1]}: each was judged for them, "
+        "and counts once, or stands in one of their prompts. Give another with compare_prompts(..., input=...) or "
+        "`vote --input TEXT`, or add examples"
     )
 
 
@@ -218,9 +224,12 @@ def _pairs(
 def _pools(db: Tables, skill: Skill) -> tuple[list[str], ...]:
     """Return the inputs that may be drawn: those of train examples, and earlier live ones; raises InvalidInput."""
     # Gate inputs must stay unseen, also by whoever proposes the next prompt.
-    train = [example.input for example in examples.of_split(db, skill.name, Split.TRAIN)]
-    gate = {input_hash(skill.salt, example.input) for example in examples.of_split(db, skill.name, Split.GATE)}
-    live = [text for text in calls.inputs(db, skill.name) if input_hash(skill.salt, text) not in gate]
+    train, search, gate = (
+        [example.input for example in examples.of_split(db, skill.name, split)]
+        for split in (Split.TRAIN, Split.SEARCH, Split.GATE)
+    )
+    used = {normalise(text) for text in (*search, *gate)}
+    live = [text for text in calls.inputs(db, skill.name) if normalise(text) not in used]
     if not (train or live):
         raise InvalidInput(
             f"'{skill.name}' has no train example and no earlier input to draw; give one with compare_prompts(..., "

@@ -87,11 +87,12 @@ async def test_a_small_model_gets_a_better_prompt_through_the_protocol(
         assert await call(client, "get_run", run_id=run["run_id"]) == run
         fitness = (await call(client, "get_fitness", skill=skill, version=2))["version"]
         assert fitness["gate"]["accuracy"] > fitness["production_gate"]["accuracy"]
-        duel = await call(client, "compare_prompts", skill=skill)
+        # Inputs are given: of the few train examples the winner may show all, and an input counts once.
+        duel = await call(client, "compare_prompts", skill=skill, input="Where is my parcel?")
         vote = await call(client, "record_vote", duel_id=duel["duel_id"], choice="tie")
         assert vote["ties"] == 1
-        for _ in range(fitness["evidence"]["more_votes"] or 0):
-            duel = await call(client, "compare_prompts", skill=skill)
+        for number in range(fitness["evidence"]["more_votes"] or 0):
+            duel = await call(client, "compare_prompts", skill=skill, input=f"My parcel {number} did not come.")
             choice = "A" if version_shown_as_a(home, duel["duel_id"]) == 2 else "B"
             await call(client, "record_vote", duel_id=duel["duel_id"], choice=choice)
         assert (await call(client, "promote", skill=skill, version=2, reason="better"))["after"] == 2

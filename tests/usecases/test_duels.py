@@ -4,11 +4,13 @@ import sqlite3
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from promptbreeder.errors import Conflict, InvalidInput
 from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.prompt import Demonstration, Prompt
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
 from promptbreeder.usecases.dueling import DUEL_SECONDS
@@ -65,10 +67,30 @@ async def test_an_input_is_drawn_from_the_train_split_and_not_twice(
     assert len(drawn) == len(train)
 
 
+@pytest.mark.parametrize("side", ["demonstrations", "instruction"])
+async def test_what_a_prompt_shows_is_not_drawn(
+    service: Service, database: Path, evolved: Callable[..., Any], side: str
+) -> None:
+    """Neither as a demonstration nor in its text, of either version: its answers there are given, not found."""
+    with closing(sqlite3.connect(database)) as db:
+        train = [row[0] for row in db.execute("SELECT input FROM examples WHERE split = 'train'")]
+    quoted, others = train[:-2], train[-2:]
+    shots = tuple(Demonstration(input=text.upper(), output="billing") for text in quoted)
+    prompts = {
+        "demonstrations": Prompt(instruction="Route it.", demonstrations=shots),
+        "instruction": Prompt(instruction="\n".join(["Route it.", *quoted])),
+    }
+    version = await evolved(service, prompts[side])
+    assert {(await service.compare("tickets", b=version)).input for _ in range(6)} == set(others)
+    await service.run_skill("tickets", quoted[0])
+    assert {(await service.compare("tickets", a=version, b=1)).input for _ in range(6)} <= set(others)
+
+
 async def test_a_version_is_not_compared_with_itself(service: Service, actor: Actor) -> None:
     """With one version there is nothing to compare yet; the newest is compared with production."""
-    with pytest.raises(InvalidInput, match="nothing to compare version 1 with"):
-        await service.compare("tickets", text="x")
+    for text in ("x", None):
+        with pytest.raises(InvalidInput, match="nothing to compare version 1 with"):
+            await service.compare("tickets", text=text)
     second = (await service.define_skill(_other(), actor)).version
     with pytest.raises(InvalidInput, match="nothing to compare"):
         await service.compare("tickets", text="x", a=second, b=second)

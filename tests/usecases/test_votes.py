@@ -205,11 +205,12 @@ async def test_what_was_in_production_is_no_candidate_again_unless_it_is_named(
 async def test_an_earlier_live_input_is_drawn_where_no_example_is_unused(
     tasteful: Callable[..., Service], taste: Taste, actor: Actor
 ) -> None:
-    """First the examples, then what the skill was really asked; an input that is in the gate split never."""
+    """First the examples, then what the skill was really asked; what is in the gate or the search split never."""
     gated = [{"input": "hello", "split": "train"}, {"input": "secret", "split": "gate"}]
+    gated += [{"input": "searched", "split": "search"}]
     async with tasteful() as service:
         await service.define_skill(taste(examples=gated), actor)
-        for text in ("from life", "Secret "):
+        for text in ("from life", "Secret ", "searched"):
             await service.run_skill("tone", text)
         assert [(await service.compare("tone")).input for _ in range(2)] == ["hello", "from life"]
         assert (await service.compare("tone")).input == "hello"
@@ -265,7 +266,9 @@ async def test_what_was_judged_is_not_drawn_again_for_the_same_two_versions(
             duel = await service.compare("tone", b=2)
             await service.vote(duel.duel_id, "tie", actor)
         for b in (2, None):
-            with pytest.raises(InvalidInput, match=r"judged for versions 1 and 2, and counts once; give another with"):
+            with pytest.raises(
+                InvalidInput, match=r"left to draw for versions 1 and 2: each was judged .*Give another"
+            ):
                 await service.compare("tone", b=b)
         await service.define_skill(taste(prompt="Third.", variant=None), actor)
         drawn = [await service.compare("tone") for _ in examples]
