@@ -141,14 +141,14 @@ def told_left_out(count: int) -> str:
 def uses_since_renewal(past: Sequence[AbstractSet[object]], now: AbstractSet[object]) -> int:
     """Return how often the gate set has been used since a fifth of it was last new.
 
-    `past` holds the ids of the gate examples at each use, oldest first; `now` those of today. A gate that many
-    candidates were judged by is itself searched, if slowly: after `WORN_AFTER` uses it is worn.
+    `past` holds what tells the inputs of the gate apart, at each use, oldest first; `now` the same of today. A gate
+    that many candidates were judged by is itself searched, if slowly: after `WORN_AFTER` uses it is worn.
     """
     base: AbstractSet[object] = frozenset()
     uses = 0
-    for ids in (*past, now):
-        if ids and len(ids - base) >= RENEWED_SHARE * len(ids):
-            base, uses = ids, 0
+    for inputs in (*past, now):
+        if inputs and len(inputs - base) >= RENEWED_SHARE * len(inputs):
+            base, uses = inputs, 0
         uses += 1
     return uses - 1
 

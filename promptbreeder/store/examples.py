@@ -159,6 +159,12 @@ def get(db: Tables, skill: str, number: int) -> StoredExample:
     raise Conflict(f"example {number} of '{skill}' is retired already")
 
 
+def identities(db: Tables, skill: str) -> dict[int, str | int]:
+    """Return by which the inputs of examples are told apart, by id: their hash, and of a deleted one, the id."""
+    rows = db.query("SELECT id, input_hash FROM examples WHERE skill = ?", [skill])
+    return {row["id"]: row["input_hash"] or row["id"] for row in rows}
+
+
 def id_of(db: Tables, skill: Skill, text: str) -> int | None:
     """Return the id of the example in use that has this input, or None."""
     rows = db.query(

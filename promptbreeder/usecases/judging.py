@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import itemgetter
 
@@ -21,7 +22,7 @@ from promptbreeder.models.base import Rates
 from promptbreeder.prompt import Decoding
 from promptbreeder.results import NO_GATE_EXAMPLE, Evidence, Fitness, VersionFitness, VoteTest
 from promptbreeder.skill import Skill
-from promptbreeder.store import duels, evaluations, events, runs, skills, versions
+from promptbreeder.store import duels, evaluations, events, examples, runs, skills, versions
 from promptbreeder.store.duels import Counts
 from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
@@ -112,17 +113,22 @@ def gate_uses(db: Tables, skill: Skill, version: Version, fair: Witnesses) -> in
     """Return how many candidates met the gate before `version` did, since the gate was last renewed.
 
     They met it at the end of a run, or when somebody asked how they do. Examples that say nothing of the version do
-    not renew the gate for this comparison: only `fair` ones do.
+    not renew the gate for this comparison: only `fair` ones do. Nor does an input with another answer.
     """
+    identity = examples.identities(db, skill.name)
+
+    def inputs(ids: Iterable[int]) -> frozenset[str | int]:
+        return frozenset(identity[number] for number in ids)
+
     ended = runs.met_gate(db, skill.name)
     own_runs = {run.run_id for run in ended}
     by_run = itertools.takewhile(lambda run: run.run_id != version.run_id, ended)
-    past = [(run.created_at, frozenset(json.loads(run.config)["plan"]["gate_ids"])) for run in by_run]
+    past = [(run.created_at, inputs(json.loads(run.config)["plan"]["gate_ids"])) for run in by_run]
     asked = itertools.takewhile(lambda other: other.version != version.n, evaluations.met_gate(db, skill.name))
     # What came into production unjudged was measured for what was compared with it.
     else_counted = {*events.entered_unjudged(db, skill.name), *versions.made_by(db, skill.name, own_runs)}
-    past += [(other.created_at, frozenset(other.example_ids)) for other in asked if other.version not in else_counted]
-    return uses_since_renewal([ids for _, ids in sorted(past, key=itemgetter(0))], frozenset(fair.ids))
+    past += [(other.created_at, inputs(other.example_ids)) for other in asked if other.version not in else_counted]
+    return uses_since_renewal([used for _, used in sorted(past, key=itemgetter(0))], inputs(fair.ids))
 
 
 def cost_of(evaluation: Evaluation, rates: Rates) -> Cost:

@@ -297,6 +297,31 @@ async def test_texts_that_somebody_wrote_use_the_gate_in_the_order_in_which_they
     assert (await known_of(service, better))[1].gate_uses == 10, "trying them renews nothing"
 
 
+async def test_correcting_examples_does_not_renew_a_worn_gate(
+    service: Service, actor: Actor, ticket_skill: Definition
+) -> None:
+    """Neither there nor back: the inputs are the ones that candidates were chosen by. A deleted example is another."""
+    for number in range(10):
+        await service.define_skill(ticket_skill(prompt=f"Text {number}.", examples=[]), actor)
+        await known_of(service, 2 + number)
+    better = (await service.define_skill(ticket_skill(prompt=GOOD, examples=[]), actor)).version
+    assert (await known_of(service, better))[1].verdict == "gate worn"
+    gate = (await service.examples("tickets", split="gate", limit=100)).examples
+    for line in gate[: len(gate) // 4]:
+        other = "billing" if line.expected == "delivery" else "delivery"
+        changed = await service.correct_example("tickets", line.id, other, actor)
+        assert changed.became is not None
+        await service.correct_example("tickets", changed.became, line.expected or "", actor)
+    evidence = (await known_of(service, better))[1]
+    assert (evidence.gate_uses, evidence.verdict) == (10, "gate worn")
+    await service.delete_example("tickets", gate[-1].id, actor)
+    assert (await known_of(service, better))[1].gate_uses == 10
+    fresh = [Example(input=f"invoice {number}", expected="billing", split=Split.GATE) for number in range(20)]
+    await service.add_examples("tickets", fresh, actor)
+    evidence = (await known_of(service, better))[1]
+    assert (evidence.gate_uses, evidence.verdict) == (0, "ready")
+
+
 @pytest.mark.parametrize(
     ("settings", "reason"),
     [
