@@ -153,9 +153,14 @@ def entered_unjudged(db: Tables, skill: str) -> frozenset[int]:
     return frozenset(number for number, event in first.items() if event.data.get("judged") is None)
 
 
+def been_production(db: Tables, skill: str) -> frozenset[int]:
+    """Return the versions that are or have been in production."""
+    return frozenset(event.after for event in _moves(db, skill) if event.after is not None)
+
+
 def was_production(db: Tables, skill: str, version: int) -> bool:
     """Return whether a version is or has been in production."""
-    return any(event.after == version for event in _moves(db, skill))
+    return version in been_production(db, skill)
 
 
 def newest(db: Tables, skill: str, *kinds: str) -> Event | None:

@@ -304,6 +304,10 @@ def m005_patterns(db: Database) -> None:
 
 @MIGRATIONS()
 def m006_what_counts_for_what(db: Database) -> None:
-    """Let an evaluation tell which answers were unparsable, and a duel on what it was fought; NULL: not kept then."""
+    """Let an evaluation tell which answers were unparsable, and a duel on what it was fought; NULL: not kept then.
+
+    Duels are looked up by skill, with each answer of production that offers one.
+    """
     db.execute("ALTER TABLE evaluations ADD COLUMN unparsable_ids TEXT")
     db.execute("ALTER TABLE duels ADD COLUMN measured_on TEXT")
+    db.execute("CREATE INDEX duels_by_skill ON duels (skill)")

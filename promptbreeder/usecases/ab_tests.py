@@ -17,15 +17,13 @@ from promptbreeder.usecases.workbench import Workbench
 DAY_SECONDS = 86_400.0
 
 
-async def measured_on_now(bench: Workbench, skill: Skill, *, loading: bool = True) -> str | None:
+async def measured_on_now(bench: Workbench, skill: Skill) -> str | None:
     """Return on what the skill's answers are given now, which is what votes must be on to count; None: not known.
 
-    Where its model cannot be had, or is not open here and there shall be no `loading`, that of the newest duel is
-    taken for it.
+    Where its model cannot be had, that of the newest duel is taken for it.
     """
-    if loading or bench.has_open(skill.model):
-        with suppress(InvalidInput, ModelError):
-            return skill.measured_on((await bench.model(skill.model)).fingerprint)
+    with suppress(InvalidInput, ModelError):
+        return skill.measured_on((await bench.model(skill.model)).fingerprint)
     return await bench.store.read(lambda db: last_measured_on(db, skill))
 
 
@@ -35,7 +33,7 @@ def last_measured_on(db: Tables, skill: Skill) -> str | None:
     return None if last is None else skill.measured_on(skill.model_of(last))
 
 
-def vote_test(db: Tables, skill: Skill, votes: Votes, *, candidate: int, incumbent: int, now: float) -> VoteTest:
+def vote_test(skill: Skill, votes: Votes, *, candidate: int, incumbent: int, production: int, now: float) -> VoteTest:
     """Return how the test of two versions stands, by the votes between them that count; it begins with the first."""
     cast = duels.between(votes, candidate, incumbent)
     tally = duels.tally(cast.values(), challenger=candidate, incumbent=incumbent)
@@ -46,7 +44,7 @@ def vote_test(db: Tables, skill: Skill, votes: Votes, *, candidate: int, incumbe
         days=days,
         votes_cap=settings.votes,
         days_cap=settings.days,
-        incumbent="production" if incumbent == events.production(db, skill.name) else f"version {incumbent}",
+        incumbent="production" if incumbent == production else f"version {incumbent}",
     )
     return VoteTest(
         candidate=candidate,
@@ -70,11 +68,11 @@ def tests_of(db: Tables, skill: Skill, votes: Votes, now: float) -> tuple[VoteTe
     A candidate is a version that is newer than production and has never been in production: what was rolled back had
     its chance, and what is older was there to be chosen when production was.
     """
-    production = events.production(db, skill.name)
+    production, had_its_chance = events.production(db, skill.name), events.been_production(db, skill.name)
     return tuple(
-        vote_test(db, skill, votes, candidate=version.n, incumbent=production, now=now)
+        vote_test(skill, votes, candidate=version.n, incumbent=production, production=production, now=now)
         for version in versions.all_versions(db, skill.name)
-        if version.n > production and not events.was_production(db, skill.name, version.n)
+        if version.n > production and version.n not in had_its_chance
     )
 
 
@@ -90,13 +88,22 @@ def chosen(tests: Sequence[VoteTest]) -> int | None:
     return None
 
 
-async def offer(bench: Workbench, name: str, text: str | None) -> str | None:
-    """Return, with the skill's show probability, that an A/B test is open and how to vote in it; else None."""
+async def offer(bench: Workbench, name: str, text: str | None, fingerprint: str | None = None) -> str | None:
+    """Return, with the skill's show probability, that an A/B test is open and how to vote in it; else None.
+
+    It is asked for with every answer of production, so it asks no model: `fingerprint` is that of the skill's where
+    there was need of it anyway, and else that of the newest duel is taken.
+    """
     skill = await bench.store.read(lambda db: skills.get(db, name))
-    on = await measured_on_now(bench, skill, loading=False)
-    tests = await bench.store.read(lambda db: tests_of(db, skill, duels.counting(db, name, on), bench.clock()))
-    found = [test for test in tests if test.verdict == "open"]
-    if not found or secrets.SystemRandom().random() >= skill.settings.show_probability:
+    if secrets.SystemRandom().random() >= skill.settings.show_probability:
+        return None
+
+    def look(db: Tables) -> tuple[VoteTest, ...]:
+        on = last_measured_on(db, skill) if fingerprint is None else skill.measured_on(fingerprint)
+        return tests_of(db, skill, duels.counting(db, name, on), bench.clock())
+
+    found = [test for test in await bench.store.read(look) if test.verdict == "open"]
+    if not found:
         return None
     told = ", ".join(f"version {test.candidate} ({test.wins + test.losses + test.ties} votes)" for test in found[:3])
     how = f"compare_prompts('{name}')" if text is None else f"compare_prompts('{name}', input=<the same input>)"

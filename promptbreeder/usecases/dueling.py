@@ -122,7 +122,7 @@ async def vote(
         skill = skills.get(db, duel.skill)
         # A vote asks nothing of the model: it must not fail, or wait, with it.
         votes = duels.counting(db, duel.skill, last_measured_on(db, skill))
-        test = vote_test(db, skill, votes, candidate=candidate, incumbent=incumbent, now=now)
+        test = vote_test(skill, votes, candidate=candidate, incumbent=incumbent, production=production, now=now)
         return VoteReport(
             **dict(test),
             duel_id=duel_id,

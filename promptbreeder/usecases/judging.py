@@ -77,7 +77,14 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
 
     def look(db: Tables) -> tuple[VoteTest, Counts, Witnesses, int]:
         votes = duels.counting(db, skill.name, on)
-        test = vote_test(db, skill, votes, candidate=version.n, incumbent=production.n, now=bench.clock())
+        test = vote_test(
+            skill,
+            votes,
+            candidate=version.n,
+            incumbent=production.n,
+            production=production.n,
+            now=bench.clock(),
+        )
         fair = witnesses(db, skill.name, version.n, production.n)
         gate = {normalise(example.input) for example in fair.examples}
         cast = duels.between(votes, version.n, production.n)

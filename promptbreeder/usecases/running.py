@@ -22,9 +22,10 @@ async def run_skill(bench: Workbench, name: str, text: str, number: int | None) 
     skill, version = await bench.store.read(lambda db: (skills.get(db, name), _version(db, name, number)))
     answer = await execute(bench, skill, version, text)
     call_id = f"c-{secrets.token_hex(6)}"
-    notice = await _notice(bench, skill, version)
+    fingerprint = (await bench.model(skill.model)).fingerprint
+    notice = await _notice(bench, skill, version, fingerprint)
     if notice is None and number is None:
-        notice = await offer(bench, name, text)
+        notice = await offer(bench, name, text, fingerprint)
     await bench.store.write(
         lambda db: calls.add(
             db, call_id=call_id, skill=name, version=version.n, text=text, answer=answer.text, now=bench.clock()
@@ -44,11 +45,10 @@ async def run_skill(bench: Workbench, name: str, text: str, number: int | None) 
     )
 
 
-async def _notice(bench: Workbench, skill: Skill, version: Version) -> str | None:
+async def _notice(bench: Workbench, skill: Skill, version: Version, fingerprint: str) -> str | None:
     """Say that the version was measured on another model than the one that answers now."""
-    model = await bench.model(skill.model)
     measured = await bench.store.read(lambda db: evaluations.models(db, skill.name, version.n))
-    if not measured or any(skill.same_model(one, model.fingerprint) for one in measured):
+    if not measured or any(skill.same_model(one, fingerprint) for one in measured):
         return None
     return (
         f"{skill.model} is not the model that version {version.n} was measured on: it has changed since. "

@@ -369,3 +369,30 @@ async def test_an_open_test_is_offered_as_often_as_the_skill_says(
         assert (await service.prompt("tone")).notice is None
         await cast(service, "-" * 6, actor=actor)
         assert (await service.run_skill("tone", "hello")).notice is None
+
+
+async def test_what_an_offer_reads_does_not_grow_with_the_candidates(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """It comes with answers of production: votes are read once for all candidates, and only where an offer is drawn."""
+
+    async def read(service: Service) -> list[str]:
+        statements: list[str] = []
+        connection = service._bench.store._open().reader.conn
+        connection.set_trace_callback(statements.append)
+        await service.prompt("tone", offering=True)
+        connection.set_trace_callback(None)
+        return statements
+
+    async with tasteful() as service:
+        await service.define_skill(taste(settings={"show_probability": 1}), actor)
+        await cast(service, "+-", actor=actor, b=2)
+        with_one = await read(service)
+        assert sum("FROM votes" in statement for statement in with_one) == 1
+        for number in range(5):
+            await service.define_skill(taste(prompt=f"Other {number}.", variant=None), actor)
+        await service.define_skill(taste(examples=[], variant=None, settings={"show_probability": 1}), actor)
+        with_six = await read(service)
+        assert len(with_six) == len(with_one)
+        await service.define_skill(taste(examples=[], variant=None, settings={"show_probability": 0}), actor)
+        assert not any("votes" in statement for statement in await read(service))
