@@ -239,14 +239,21 @@ class Skill(BaseModel):
         return f"{fingerprint}{_JUDGED}{self.judged}"
 
     @staticmethod
-    def model_of(measured_on: str) -> str:
-        """Return the fingerprint of the model that measurements were made on, under whatever rules."""
-        return measured_on.rpartition(_JUDGED)[0]
-
-    @classmethod
-    def same_model(cls, measured_on: str, fingerprint: str) -> bool:
+    def same_model(measured_on: str, fingerprint: str) -> bool:
         """Tell whether measurements were made on the model `fingerprint`, under whatever rules."""
-        return cls.model_of(measured_on) == fingerprint
+        return measured_on.rpartition(_JUDGED)[0] == fingerprint
+
+    def answered_by(self, weights: str) -> str:
+        """Return what votes are about: answers of these weights under the present rules.
+
+        Not of the model's fingerprint: an update of what computes makes a user's votes no older than their taste.
+        """
+        return f"{weights}{_JUDGED}{self.judged}"
+
+    @staticmethod
+    def weights_of(answered_by: str) -> str:
+        """Return the weights that answered, under whatever rules."""
+        return answered_by.rpartition(_JUDGED)[0]
 
     def split_of(self, example: Example) -> Split:
         """Return the split of `example`: 30 % train, 30 % search, 40 % gate by content hash."""

@@ -141,6 +141,11 @@ class Model(Protocol):
         ...
 
     @property
+    def weights(self) -> str:
+        """Digest of the model itself, whatever build of the backend computes with it; `open` first."""
+        ...
+
+    @property
     def limits(self) -> Limits:
         """What this backend can do; `open` first."""
         ...

@@ -51,7 +51,7 @@ class EmbeddedModel:
         self._wanted: EngineName = engine
         self._lock = lock or machine_lock()
         self._loaded: Engine | None = None
-        self._identity: tuple[str, Limits, Rates] | None = None
+        self._identity: tuple[str, Limits, Rates, str] | None = None
         self._calls = anyio.CapacityLimiter(1)
         self._in_use = threading.Lock()
         self._idle: threading.Timer | None = None
@@ -77,6 +77,11 @@ class EmbeddedModel:
     def fingerprint(self) -> str:
         """Engine, version, digest of the file, format and load-time options."""
         return self._known()[0]
+
+    @property
+    def weights(self) -> str:
+        """Digest of the file as shipped."""
+        return self._known()[3]
 
     @property
     def limits(self) -> Limits:
@@ -164,7 +169,8 @@ class EmbeddedModel:
             likelihood=engine.has_likelihood,
             shares_prefix=True,
         )
-        fingerprint = f"{engine.description} weights={tuned.digest[:16]} format={tuned.format}"
+        digest = tuned.digest[:16]
+        fingerprint = f"{engine.description} weights={digest} format={tuned.format}"
         if self._identity is not None and self._identity[0] != fingerprint:
             engine.close()
             raise ModelChanged(
@@ -172,14 +178,14 @@ class EmbeddedModel:
                 "start the server again to go on with the new one"
             )
         self._loaded = engine
-        self._identity = (fingerprint, limits, tuned.rates)
+        self._identity = (fingerprint, limits, tuned.rates, digest)
 
     def _engine(self) -> Engine:
         if self._loaded is None:
             raise ModelCrashed(f"{self.name} is not loaded")
         return self._loaded
 
-    def _known(self) -> tuple[str, Limits, Rates]:
+    def _known(self) -> tuple[str, Limits, Rates, str]:
         if self._identity is None:
             raise ModelCrashed(f"{self.name} is not open")
         return self._identity

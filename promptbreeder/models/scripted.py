@@ -69,6 +69,11 @@ class ScriptedModel:
         return f"{self._name}-1"
 
     @property
+    def weights(self) -> str:
+        """It has none: what it answers by."""
+        return self.fingerprint
+
+    @property
     def limits(self) -> Limits:
         """Everything is available."""
         return Limits(context=_CONTEXT, choose=True, exact_choice=True, likelihood=True, shares_prefix=True)

@@ -30,8 +30,8 @@ class Duel:
     answer_b: str
     created_at: float
     expires_at: float
-    measured_on: str | None = None
-    """`Skill.measured_on` of these answers; None for a duel from before that was kept."""
+    answered_by: str | None = None
+    """`Skill.answered_by`: the weights and the rules; None for a duel from before that was kept."""
 
 
 class Vote(NamedTuple):
@@ -124,7 +124,7 @@ def vote(db: Tables, duel_id: str, choice: Choice, *, voter: Voter, client: str,
     )
 
 
-def counting(db: Tables, skill: str, measured_on: str | None) -> Votes:
+def counting(db: Tables, skill: str, answered_by: str | None) -> Votes:
     """Return the votes on answers of this model and under these rules that count; with None, whatever they were on.
 
     Of two versions the first vote on each input, whichever was shown as A.
@@ -134,8 +134,8 @@ def counting(db: Tables, skill: str, measured_on: str | None) -> Votes:
     rows = db.query(
         "SELECT duel_id, a_version, b_version, input, choice, voter, votes.created_at FROM votes "
         "JOIN duels USING (duel_id) WHERE skill = :skill "
-        "AND (:now IS NULL OR coalesce(measured_on, :first, :now) = :now) ORDER BY votes.rowid",
-        {"skill": skill, "now": measured_on, "first": _first_measured_on(db, skill)},
+        "AND (:now IS NULL OR coalesce(answered_by, :first, :now) = :now) ORDER BY votes.rowid",
+        {"skill": skill, "now": answered_by, "first": _first_answered_by(db, skill)},
     )
     found: dict[frozenset[int], dict[str, Vote]] = {}
     for row in rows:
@@ -146,12 +146,12 @@ def counting(db: Tables, skill: str, measured_on: str | None) -> Votes:
     return found
 
 
-def last_measured_on(db: Tables, skill: str) -> str | None:
-    """Return on which model, and under which rules, the answers of the newest duel were given; None: not known."""
+def last_answered_by(db: Tables, skill: str) -> str | None:
+    """Return which weights gave the answers of the newest duel, and under which rules; None: not known."""
     rows = db.query(
-        "SELECT measured_on FROM duels WHERE skill = ? AND measured_on IS NOT NULL ORDER BY rowid DESC LIMIT 1", [skill]
+        "SELECT answered_by FROM duels WHERE skill = ? AND answered_by IS NOT NULL ORDER BY rowid DESC LIMIT 1", [skill]
     )
-    return next((str(row["measured_on"]) for row in rows), None)
+    return next((str(row["answered_by"]) for row in rows), None)
 
 
 def between(votes: Votes, one: int, other: int) -> Mapping[str, Vote]:
@@ -186,8 +186,8 @@ def inputs(db: Tables, skill: str, one: int, other: int) -> frozenset[str]:
     return frozenset(normalise(row["input"]) for row in rows)
 
 
-def _first_measured_on(db: Tables, skill: str) -> str | None:
+def _first_answered_by(db: Tables, skill: str) -> str | None:
     rows = db.query(
-        "SELECT measured_on FROM duels WHERE skill = ? AND measured_on IS NOT NULL ORDER BY rowid LIMIT 1", [skill]
+        "SELECT answered_by FROM duels WHERE skill = ? AND answered_by IS NOT NULL ORDER BY rowid LIMIT 1", [skill]
     )
-    return next((str(row["measured_on"]) for row in rows), None)
+    return next((str(row["answered_by"]) for row in rows), None)

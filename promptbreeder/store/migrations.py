@@ -309,5 +309,5 @@ def m006_what_counts_for_what(db: Database) -> None:
     Duels are looked up by skill, with each answer of production that offers one.
     """
     db.execute("ALTER TABLE evaluations ADD COLUMN unparsable_ids TEXT")
-    db.execute("ALTER TABLE duels ADD COLUMN measured_on TEXT")
+    db.execute("ALTER TABLE duels ADD COLUMN answered_by TEXT")
     db.execute("CREATE INDEX duels_by_skill ON duels (skill)")

@@ -17,20 +17,20 @@ from promptbreeder.usecases.workbench import Workbench
 DAY_SECONDS = 86_400.0
 
 
-async def measured_on_now(bench: Workbench, skill: Skill) -> str | None:
-    """Return on what the skill's answers are given now, which is what votes must be on to count; None: not known.
+async def answered_by_now(bench: Workbench, skill: Skill) -> str | None:
+    """Return what votes must be about to count: the weights and the rules of the skill's answers now; None: not known.
 
     Where its model cannot be had, that of the newest duel is taken for it.
     """
     with suppress(InvalidInput, ModelError):
-        return skill.measured_on((await bench.model(skill.model)).fingerprint)
-    return await bench.store.read(lambda db: last_measured_on(db, skill))
+        return skill.answered_by((await bench.model(skill.model)).weights)
+    return await bench.store.read(lambda db: last_answered_by(db, skill))
 
 
-def last_measured_on(db: Tables, skill: Skill) -> str | None:
-    """Return the same as far as the store knows: the model of the newest duel, under today's rules."""
-    last = duels.last_measured_on(db, skill.name)
-    return None if last is None else skill.measured_on(skill.model_of(last))
+def last_answered_by(db: Tables, skill: Skill) -> str | None:
+    """Return the same as far as the store knows: the weights of the newest duel, under today's rules."""
+    last = duels.last_answered_by(db, skill.name)
+    return None if last is None else skill.answered_by(skill.weights_of(last))
 
 
 def vote_test(skill: Skill, votes: Votes, *, candidate: int, incumbent: int, production: int, now: float) -> VoteTest:
@@ -88,18 +88,18 @@ def chosen(tests: Sequence[VoteTest]) -> int | None:
     return None
 
 
-async def offer(bench: Workbench, name: str, text: str | None, fingerprint: str | None = None) -> str | None:
+async def offer(bench: Workbench, name: str, text: str | None, weights: str | None = None) -> str | None:
     """Return, with the skill's show probability, that an A/B test is open and how to vote in it; else None.
 
-    It is asked for with every answer of production, so it asks no model: `fingerprint` is that of the skill's where
-    there was need of it anyway, and else that of the newest duel is taken.
+    It is asked for with every answer of production, so it asks no model: `weights` are those of the skill's where
+    there was need of it anyway, and else those of the newest duel are taken.
     """
     skill = await bench.store.read(lambda db: skills.get(db, name))
     if secrets.SystemRandom().random() >= skill.settings.show_probability:
         return None
 
     def look(db: Tables) -> tuple[VoteTest, ...]:
-        on = last_measured_on(db, skill) if fingerprint is None else skill.measured_on(fingerprint)
+        on = last_answered_by(db, skill) if weights is None else skill.answered_by(weights)
         return tests_of(db, skill, duels.counting(db, name, on), bench.clock())
 
     found = [test for test in await bench.store.read(look) if test.verdict == "open"]

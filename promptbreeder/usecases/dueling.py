@@ -19,7 +19,7 @@ from promptbreeder.store.duels import Votes
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.text import normalise, scrub
-from promptbreeder.usecases.ab_tests import chosen, last_measured_on, tests_of, vote_test
+from promptbreeder.usecases.ab_tests import chosen, last_answered_by, tests_of, vote_test
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.running import checked_input, execute
 from promptbreeder.usecases.witnesses import shown
@@ -43,7 +43,7 @@ async def compare(bench: Workbench, name: str, text: str | None, a: int | None, 
     """
     given = None if text is None else checked_input(text)
     skill = await bench.store.read(lambda db: skills.get(db, name))
-    on = skill.measured_on((await bench.model(skill.model)).fingerprint)
+    on = skill.answered_by((await bench.model(skill.model)).weights)
 
     def look(db: Tables) -> _Match:
         votes = duels.counting(db, name, on)
@@ -66,7 +66,7 @@ async def compare(bench: Workbench, name: str, text: str | None, a: int | None, 
         answer_b=_shown(answers[1]),
         created_at=now,
         expires_at=now + DUEL_SECONDS,
-        measured_on=on,
+        answered_by=on,
     )
     await bench.store.write(lambda db: duels.create(db, duel))
     return _told(duel).model_copy(update={"notice": JUDGED_INPUT if match.was_judged else None})
@@ -121,7 +121,7 @@ async def vote(
         (candidate,) = pair - {incumbent}
         skill = skills.get(db, duel.skill)
         # A vote asks nothing of the model: it must not fail, or wait, with it.
-        votes = duels.counting(db, duel.skill, last_measured_on(db, skill))
+        votes = duels.counting(db, duel.skill, last_answered_by(db, skill))
         test = vote_test(skill, votes, candidate=candidate, incumbent=incumbent, production=production, now=now)
         return VoteReport(
             **dict(test),

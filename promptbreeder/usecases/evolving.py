@@ -278,7 +278,7 @@ async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[P
             raise Conflict(f"'{skill.name}' was redefined while its model was loading; call evolve_prompt again")
         production, search = versions.production(db, skill.name), _search_examples(db, skill.name)
         gate = witnesses(db, skill.name, production.n)
-        votes = duels.counting(db, skill.name, skill.measured_on(model.fingerprint))
+        votes = duels.counting(db, skill.name, skill.answered_by(model.weights))
         wins, losses = duels.record(votes, production.n)
         seeds = tuple(dict.fromkeys((production.prompt, *guests)))
         plan = Plan(

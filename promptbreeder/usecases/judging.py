@@ -29,7 +29,8 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of
 from promptbreeder.text import normalise
-from promptbreeder.usecases.ab_tests import measured_on_now, vote_test
+from promptbreeder.usecases.ab_tests import answered_by_now, vote_test
+from promptbreeder.usecases.guarding import forbidden
 from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation, stored_gate_accuracy
 from promptbreeder.usecases.reporting import inherited_of, search_score_of
 from promptbreeder.usecases.skills import list_skills
@@ -45,7 +46,7 @@ class Judgement:
     votes: VoteTest
     gate_uses: int
     left_out: int = 0
-    """Gate examples that say nothing here: they came from answers of one of the two, or its prompt shows them."""
+    """Gate examples that say nothing here: from answers of one of the two or its parents, or shown in its prompt."""
 
     @property
     def evidence(self) -> Evidence:
@@ -73,7 +74,7 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
     Raises:
         ModelError: if the skill's model cannot be had.
     """
-    on = await measured_on_now(bench, skill)
+    on = await answered_by_now(bench, skill)
 
     def look(db: Tables) -> tuple[VoteTest, Counts, Witnesses, int]:
         votes = duels.counting(db, skill.name, on)
@@ -162,14 +163,14 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
         return skills.get(db, name), production, production if number is None else versions.get(db, name, number)
 
     skill, production, version = await bench.store.read(look)
-    on = await measured_on_now(bench, skill)
+    on = await answered_by_now(bench, skill)
     won, lost = await bench.store.read(lambda db: duels.record(duels.counting(db, name, on), version.n))
     in_production = version.n == production.n
     judged, verdict = None, "In production."
     try:
         if not in_production:
             judged = await judge(bench, skill, version, production)
-            verdict = judged.found.sentence
+            verdict = " ".join(filter(None, (judged.found.sentence, forbidden(skill, version))))
         measured: dict[str, object] = (
             {} if skill.metric == "preference" else await _measured(bench, skill, version, production)
         )

@@ -111,9 +111,10 @@ async def prior_of(bench: Workbench, skill: Skill, version: Version, prompt: Pro
 
 async def fitness_parts(bench: Workbench, skill: Skill, evaluation: Evaluation) -> FitnessParts:
     """Return the weighted fitness of an evaluation, which must have scores, and what it is made of."""
-    rates = await (await bench.model(skill.model)).rates()
+    model = await bench.model(skill.model)
+    rates, answered_by = await model.rates(), skill.answered_by(model.weights)
     wins, losses = await bench.store.read(
-        lambda db: duels.record(duels.counting(db, skill.name, evaluation.fingerprint), evaluation.version)
+        lambda db: duels.record(duels.counting(db, skill.name, answered_by), evaluation.version)
     )
     n = len(evaluation.scores)
     seconds = latency_seconds(evaluation.fresh_tokens / n, evaluation.completion_tokens / n, rates)

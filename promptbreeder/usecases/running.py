@@ -22,10 +22,10 @@ async def run_skill(bench: Workbench, name: str, text: str, number: int | None) 
     skill, version = await bench.store.read(lambda db: (skills.get(db, name), _version(db, name, number)))
     answer = await execute(bench, skill, version, text)
     call_id = f"c-{secrets.token_hex(6)}"
-    fingerprint = (await bench.model(skill.model)).fingerprint
-    notice = await _notice(bench, skill, version, fingerprint)
+    model = await bench.model(skill.model)
+    notice = await _notice(bench, skill, version, model.fingerprint)
     if notice is None and number is None:
-        notice = await offer(bench, name, text, fingerprint)
+        notice = await offer(bench, name, text, model.weights)
     await bench.store.write(
         lambda db: calls.add(
             db, call_id=call_id, skill=name, version=version.n, text=text, answer=answer.text, now=bench.clock()

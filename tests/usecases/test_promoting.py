@@ -68,6 +68,9 @@ async def test_a_decoding_that_is_not_allowed_needs_force_and_going_back_to_it_s
         f"Version {constrained} answers by constrained decoding, which 'tickets' does not allow "
         "(allowed_decoding: free)."
     )
+    known = (await service.fitness("tickets", constrained)).version
+    assert known is not None
+    assert known.verdict.endswith(told)
     with pytest.raises(NotPromotable, match=rf"promoted. Ready: .* {re.escape(told)} force=true"):
         await service.promote("tickets", constrained, "it is right", actor)
     assert await production(service) == 1

@@ -319,6 +319,31 @@ async def test_votes_are_about_the_model_and_the_rules_that_they_were_cast_on(
         assert (report.wins, report.losses) == (0, 0)
 
 
+class Updated(ScriptedModel):
+    """The same weights under another build of what computes with them."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Of the other build."""
+        return "build-2"
+
+    @property
+    def weights(self) -> str:
+        """Those of before."""
+        return super().fingerprint
+
+
+async def test_votes_outlive_an_update_of_what_computes(
+    database: Path, open_service: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """Measurements are made anew by themselves then; nobody votes anew for it."""
+    for model, votes, wins in ((ScriptedModel(echo), "+++", 3), (Updated(echo), "++", 5)):
+        async with open_service(database, model) as service:
+            await service.define_skill(taste(), actor)
+            await cast(service, votes, actor=actor)
+            assert (await standing(service))[1] == wins
+
+
 async def test_where_the_model_cannot_be_had_votes_on_the_last_one_count(
     database: Path, open_service: Callable[..., Service], fixed_models: Callable[..., Any], taste: Taste, actor: Actor
 ) -> None:
@@ -342,7 +367,7 @@ async def test_votes_from_before_their_model_was_kept_are_taken_for_votes_on_the
         await service.define_skill(taste(), actor)
         await cast(service, "+++", actor=actor)
     with closing(sqlite3.connect(database)) as db:
-        db.execute("UPDATE duels SET measured_on = NULL")
+        db.execute("UPDATE duels SET answered_by = NULL")
         db.commit()
     for name, votes, wins in (("scripted", "++", 5), ("other", "+", 1), ("scripted", "", 5)):
         async with open_service(database, ScriptedModel(echo, name=name)) as service:

@@ -114,6 +114,13 @@ class OllamaModel:
         return self._known()[0]
 
     @property
+    def weights(self) -> str:
+        """Digest of the model, as the server tells it."""
+        if self._held is None:
+            raise ModelCrashed(f"{self.name} is not open")
+        return _short(self._held)
+
+    @property
     def limits(self) -> Limits:
         """What this server can do."""
         return self._known()[1]
