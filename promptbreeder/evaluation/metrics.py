@@ -15,7 +15,7 @@ from typing import NamedTuple
 from promptbreeder.errors import InvalidInput
 from promptbreeder.evaluation.matching import NoPattern, OutOfTime, search
 from promptbreeder.skill import Skill
-from promptbreeder.text import normalise
+from promptbreeder.text import normalise, scrub
 
 METRICS_VERSION = 2
 """Bumped when any metric changes its verdicts: part of what a run freezes."""
@@ -196,7 +196,9 @@ def _json(reply: str, expected: str) -> Verdict:
     right = sum(field in given and _same(given[field], value) for field, value in wanted.items())
     # A field that was not asked for costs as much as one that is missing.
     fields = len(dict.fromkeys([*wanted, *given]))
-    return Verdict(right / fields if fields else 1.0, parsed=True, answer=json.dumps(given, ensure_ascii=False))
+    # A reply was scrubbed as the model wrote it; what it wrote as an escape is a character only now.
+    answer = scrub(json.dumps(given, ensure_ascii=False))
+    return Verdict(right / fields if fields else 1.0, parsed=True, answer=answer)
 
 
 def _token_f1(reply: str, expected: str) -> Verdict:

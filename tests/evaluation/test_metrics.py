@@ -289,6 +289,16 @@ def test_a_reply_without_object_is_unparsable(judge: Metric, reply: str) -> None
 
 
 @scored("json")
+@pytest.mark.parametrize("reply", [r'{"mood": "\ud83d"}', r'{"mo\udc00od": {"\u0000": ["\ud83d"]}}'])
+def test_a_json_answer_holds_no_character_that_could_not_be_stored(judge: Metric, reply: str) -> None:
+    """Also where the reply writes it as an escape, in a value or in a name: that is ASCII until it is decoded."""
+    verdict = judge(reply, '{"mood": "glad"}')
+    assert verdict.parsed
+    assert verdict.answer == scrub(verdict.answer)
+    verdict.answer.encode()
+
+
+@scored("json")
 def test_a_long_expected_object_is_read_in_full(judge: Metric) -> None:
     """Only replies are cut off."""
     long = json.dumps({"text": "x" * 5_000, "a": 1})
