@@ -175,7 +175,7 @@ class Task(_Frozen):
 
     description: str
     seeds: tuple[Prompt, ...]
-    """Prompts to start from, the production prompt first."""
+    """Prompts to start from, the production prompt first; under another decoding where its own is not allowed."""
     labels: tuple[str, ...] = ()
     decodings: tuple[str, ...] = ("free",)
     """Values of `Decoding` that candidates may use, in the skill's order."""

@@ -11,6 +11,7 @@ from promptbreeder.errors import NotFound, RunError
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution import asks
+from promptbreeder.prompt import strictest
 from promptbreeder.results import RunStatus
 from promptbreeder.runs.answering import Answering, Material
 from promptbreeder.runs.blocks import BLOCK_SIZE, in_blocks
@@ -189,12 +190,18 @@ class StoreDesk:
 
 
 def task_of(plan: Plan, material: Material) -> asks.Task:
-    """Return what the strategy may know: nothing of the gate split."""
+    """Return what the strategy may know: nothing of the gate split.
+
+    A seed whose way of decoding is not allowed begins with another. Production's may be one, made before the skill was
+    redefined: it is measured as it is, to be beaten, but must not hand its decoding down.
+    """
+    decodings = plan.skill.decodings
+    seeds = (s if s.decoding in decodings else s.but(decoding=strictest(decodings)) for s in plan.seeds)
     return asks.Task(
         description=plan.skill.description,
-        seeds=plan.seeds,
+        seeds=tuple(dict.fromkeys(seeds)),
         labels=plan.skill.labels,
-        decodings=tuple(decoding.value for decoding in plan.skill.decodings),
+        decodings=tuple(decoding.value for decoding in decodings),
         train=material.train,
         blocks=len(material.search),
         block_size=BLOCK_SIZE,

@@ -62,14 +62,15 @@ def _lessons(db: Tables, plan: Plan) -> list[Lesson]:
         examples.as_read(plan.skill, examples.by_ids(db, ids)) for ids in (plan.train_ids, plan.search_ids)
     )
     task = task_of(plan, Material(train=train, search=in_blocks(search), gate=()))
+    seed = task.seeds[0]
     lessons: list[Lesson] = []
     source = _source(db, plan)
     if source is not None:
         # All of it: what does not judge this run will judge later ones, and must stay unseen.
         gate = [example.input for example in examples.of_split(db, plan.skill.name, Split.GATE)]
-        lessons += inherited(plan.seeds[0], source, task, gate, rng)
+        lessons += inherited(seed, source, task, gate, rng)
     standings = _standings(patterns.latest(db), plan.skill.family, plan.skill.name)
-    return [*lessons, *by_patterns(plan.seeds[0], standings, task, rng)]
+    return [*lessons, *by_patterns(seed, standings, task, rng)]
 
 
 def _source(db: Tables, plan: Plan) -> Source | None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from promptbreeder.evolution.asks import Attempt, Generation, Immigrants, Measure, Task, Write
+from promptbreeder.evolution.asks import Attempt, Generation, Immigrants, Measure, Measured, Score, Task, Write
 from promptbreeder.evolution.strategies import choose
 from promptbreeder.evolution.strategies.edits import EDITS_PROFILES, EditsProfile, edits
 from promptbreeder.prompt import Prompt
@@ -173,6 +173,21 @@ def test_there_is_a_complete_candidate_whenever_the_budget_ends(
     steps.close()
     full = sum(len(found) == task.blocks for found in _blocks(world).values())
     assert full >= (0 if stop < 6 else 1 if stop < 20 else 2)
+
+
+def test_a_first_seed_that_loses_its_race_is_edited_all_the_same(task: Task, outside: Callable[..., Any]) -> None:
+    """It is not what is to be beaten where production's decoding is not allowed; it is measured in full even so."""
+
+    class Harder(outside):  # type: ignore[misc, valid-type]  # a fixture is no static base class
+        def answer(self, ask: Any) -> Any:  # noqa: ANN401  as the base class
+            if not isinstance(ask, Measure) or not ask.race:
+                return super().answer(ask)
+            return Measured(scores=(Score(fitness=0.0, accuracy=0.0, items=0, complete=False),))
+
+    world = Harder(task, fitness=_quality)
+    world.drive(edits(task, Random(7), SHORT))
+    assert world.generations[0].units[0].prompt == task.seeds[0]
+    assert world.generations[-1].number == SHORT.generations
 
 
 def test_guests_race_in_the_round_of_their_arrival(task: Task, outside: Callable[..., Any]) -> None:

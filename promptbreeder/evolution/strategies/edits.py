@@ -72,7 +72,12 @@ def edits(task: Task, rng: Random, profile: EditsProfile) -> Strategy:
     """Improve the seeds by one edit at a time."""
     search = _Search(task, rng, profile, Ledger(task.blocks))
     seeds = [Prompt.model_validate(seed) for seed in task.seeds] or [Prompt(instruction="")]
-    yield from _enter(search, [Unit(prompt=seeds[0], mutation_prompt="", operator="seed")])
+    first = Unit(prompt=seeds[0], mutation_prompt="", operator="seed")
+    yield from _enter(search, [first])
+    if not search.beam:
+        # It loses its race only where it is not what is to be beaten (see `Task.seeds`), and is all there is to edit.
+        yield from search.ledger.measure([first.prompt], range(task.blocks))
+        search.beam = (search.ledger.noted(first),)
     yield from _race(search, [Unit(prompt=seed, mutation_prompt="", operator="seed") for seed in seeds[1:]])
     yield from _report(search, 0, ())
     turns = chain(("openings",), cycle(_TURNS))
