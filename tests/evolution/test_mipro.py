@@ -102,6 +102,15 @@ def test_without_a_writer_instructions_are_made_of_the_data(task: Task, outside:
 
 
 @NEEDS_OPTUNA
+def test_without_labels_no_instruction_asks_for_one_of_them(task: Task, outside: Callable[..., Any]) -> None:
+    """Catches an instruction that ends in an empty list of labels."""
+    capitals = task.model_copy(update={"labels": (), "decodings": ("free",), "description": "Name the capital."})
+    world = outside(capitals, fitness=_flat)
+    world.drive(mipro(capitals, Random(1), replace(SMALL, generations=60)))
+    assert [prompt.instruction for prompt in _tried(world) if "one of:" in prompt.instruction] == []
+
+
+@NEEDS_OPTUNA
 def test_trials_are_paired_and_a_second_look_goes_on_where_the_first_ended(
     task: Task, outside: Callable[..., Any]
 ) -> None:

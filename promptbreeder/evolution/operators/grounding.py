@@ -106,7 +106,8 @@ def derived(prompt: Prompt, trials: Sequence[Trial], context: Context) -> tuple[
     case = Case(prompt, task, diagnose(task, trials))
     changed = [remedy.change(case, rng) for remedy in REMEDIES.values()]
     texts = [made.instruction for made in changed if made is not None]
-    texts.append(with_labels_last(prompt.instruction or task.description, task))
+    if task.labels:
+        texts.append(with_labels_last(prompt.instruction or task.description, task))
     texts += [variant.prompt.instruction for variant in wordings(prompt, task, rng, 0)]
     fits = [text for text in texts if task.has_room_for(text, prompt.instruction) and text != prompt.instruction]
     return distinct(fits)
