@@ -29,7 +29,7 @@ from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.journalling import StoredJournal
 from promptbreeder.usecases.learning import note_patterns, source_of, told_of_lessons
-from promptbreeder.usecases.reporting import NOT_REPLAYED, lacked_budget, verdict_of
+from promptbreeder.usecases.reporting import NOT_REPLAYED, gate_cut_short, lacked_budget, verdict_of
 from promptbreeder.usecases.run_facts import RunProgress, RunResult, plan_of
 from promptbreeder.usecases.workbench import Workbench
 
@@ -109,6 +109,7 @@ class StoreDesk:
             result = RunResult(
                 version=version,
                 verdict=(NOT_REPLAYED if judged is None else verdict_of(plan, judged, version))
+                + gate_cut_short(plan, outcome, version)
                 + _late(immigrants.waiting(db, run_id)),
                 search_score=outcome.score.accuracy if outcome is not None and outcome.score is not None else None,
                 inherited=told_of_lessons(db, run_id, plan, outcome, version),
@@ -263,7 +264,7 @@ def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, *, judge
             if own is not None and own != side.prior:
                 # Found before, and it keeps the calibration of then: measured anew when it is asked for.
                 continue
-            evaluations.put(
+            _put_evidence(
                 db,
                 Evaluation(
                     skill=plan.skill.name,
@@ -288,3 +289,12 @@ def _unparsable_ids(plan: Plan, side: GateSide) -> tuple[int, ...] | None:
         return None
     # Shorter than the plan's ids where the budget ended first.
     return tuple(number for number, parsed in zip(plan.gate_ids, side.parsed, strict=False) if not parsed)
+
+
+def _put_evidence(db: Tables, found: Evaluation) -> None:
+    """Store a measurement, unless a stored one is of the same examples and more: a gate may have been cut short."""
+    known = evaluations.latest(
+        db, found.skill, found.version, found.split, decoding=found.decoding, fingerprint=found.fingerprint
+    )
+    if known is None or not set(found.example_ids) < set(known.example_ids):
+        evaluations.put(db, found)

@@ -158,6 +158,21 @@ def verdict_of(plan: Plan, outcome: Outcome, version: int | None) -> str:
     return f"Version {version} is better: {facts}. {_ended(outcome)}{asks}"
 
 
+def gate_cut_short(plan: Plan, outcome: Outcome | None, version: int | None) -> str:
+    """Return on how much of the gate a run's budget was enough; empty where it was for all, or for nothing of it.
+
+    `outcome` is as it was measured.
+    """
+    measured = 0 if outcome is None or outcome.gated is None else len(outcome.gated.challenger.scores)
+    if measured in {0, len(plan.gate_ids)}:
+        return ""
+    rest = "a larger budget" if version is None else f"get_fitness('{plan.skill.name}', {version})"
+    return (
+        f" The budget ended within the gate: {measured} of its {len(plan.gate_ids)} examples were measured, and {rest} "
+        "measures the rest."
+    )
+
+
 def lacked_budget(plan: Plan, outcome: Outcome, version: int | None) -> bool:
     """Tell whether a larger budget is what a run without a new version needs; `outcome` is as it was measured."""
     if version is not None or outcome.ended_by in {"cancel", "time"}:
