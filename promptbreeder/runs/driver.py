@@ -25,9 +25,11 @@ from promptbreeder.runs.plan import Plan
 FINAL_SHARE = 0.12
 """Of the budget: kept from the strategy for measuring the finalists in full."""
 GATE_SHARE = 0.45
-"""Of the budget, at most: kept for the gate."""
+"""Of the budget, tokens and calls, at most: kept for the gate."""
 GATE_MARGIN = 1.25
-"""A winner with demonstrations costs more than the incumbent, and the last block's worst case must still fit."""
+"""Times what two incumbents take: a winner with demonstrations costs more, and the last block's worst case must fit.
+
+No promise: a winner that costs much more is measured on a part of the gate, and the run says on how much of it."""
 LEADERS = 5
 PROBE_SHARE = 0.01
 """Of the budget: what showing failures of the best prompt may take."""
@@ -85,17 +87,18 @@ class Driver:
         """
         self._replay = await self._journal.read()
         self._seconds_before = self._replay[-1].entry.seconds if self._replay else 0.0
-        self._meter.token_limit = self._plan.token_limit
+        self._keep_back(tokens=0, calls=0)
         await self._step(asks.Measure(prompts=self._plan.seeds[:1], blocks=self._ledger.all_blocks))
-        before_gate = self._plan.token_limit - self._gate_reserve()
-        self._meter.token_limit = before_gate - int(FINAL_SHARE * self._plan.token_limit)
+        tokens, calls = self._gate_reserve()
+        self._keep_back(tokens=tokens + int(FINAL_SHARE * self._plan.token_limit), calls=calls)
         await self._look_at_lessons()
         ended_by = await self._search(strategy)
-        await self._complete(self._ledger.finalists(FINALISTS), before_gate)
+        self._keep_back(tokens=tokens, calls=calls)
+        await self._complete(self._ledger.finalists(FINALISTS))
+        self._keep_back(tokens=0, calls=0)
         if not self._ledger.has_challenger():
             # A gate without a challenger is idle: what is kept for it may bring one.
-            await self._complete(self._ledger.finalists(1), self._plan.token_limit)
-        self._meter.token_limit = self._plan.token_limit
+            await self._complete(self._ledger.finalists(1))
         gated = None
         found = self._ledger.winner()
         if found is not None and found[0] != self._plan.seeds[0] and self._plan.gate_ids:
@@ -120,19 +123,25 @@ class Driver:
         except _JournalEnds:
             return self._outcome("cancel", None)
 
-    async def _complete(self, finalists: tuple[Prompt, ...], token_limit: int) -> None:
+    def _keep_back(self, *, tokens: int, calls: int) -> None:
+        """Let the budget be spent but for this much of it."""
+        self._meter.token_limit = self._plan.token_limit - tokens
+        self._meter.call_limit = self._plan.call_limit - calls
+
+    async def _complete(self, finalists: tuple[Prompt, ...]) -> None:
         """Measure finalists on all blocks, one at a time and best first, so that a scant budget completes some."""
-        self._meter.token_limit = token_limit
         self._exhausted = False
         for prompt in finalists:
             if self._exhausted:
                 break
             await self._step(asks.Measure(prompts=(prompt,), blocks=self._ledger.all_blocks, race=True))
 
-    def _gate_reserve(self) -> int:
-        """Return the tokens that measuring two prompts on the gate split will take, judged by the baseline's cost."""
-        per_item = self._meter.used.tokens / max(1, len(self._plan.search_ids))
-        return int(min(GATE_SHARE * self._plan.token_limit, GATE_MARGIN * 2 * per_item * len(self._plan.gate_ids)))
+    def _gate_reserve(self) -> tuple[int, int]:
+        """Return what measuring two prompts on the gate split will take, judged by the baseline: tokens and calls."""
+        plan, used, items = self._plan, self._meter.used, max(1, len(self._plan.search_ids))
+        tokens = min(GATE_SHARE * plan.token_limit, GATE_MARGIN * 2 * (used.tokens / items) * len(plan.gate_ids))
+        calls = min(GATE_SHARE * plan.call_limit, 2 * (used.calls // items) * len(plan.gate_ids))
+        return int(tokens), int(calls)
 
     async def _look_at_lessons(self) -> None:
         """Measure what other skills taught, before the search that it may make short.

@@ -62,7 +62,7 @@ class StoreDesk:
         run = await bench.store.read(lambda db: runs.held(db, run_id, fence))
         plan = plan_of(run)
         material = await self._material(plan)
-        ledger, meter = Ledger(plan, len(material.search)), Meter(call_limit=plan.call_limit)
+        ledger, meter = Ledger(plan, len(material.search)), Meter()
         answering = None
         if replays_only:
             # The models may have changed, or be gone: what they answered is in the journal.

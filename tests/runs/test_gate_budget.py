@@ -11,6 +11,7 @@ import pytest
 
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
+from promptbreeder.usecases.evolving import TOKENS_PER_CALL
 
 pytestmark = pytest.mark.anyio
 CALIBRATED = {"allowed_decoding": ["calibrated"]}
@@ -61,3 +62,29 @@ async def test_a_gate_measured_in_full_is_not_said_to_be_cut_short(
     """Nothing is said where nothing is missing."""
     async with open_service(database) as service:
         assert "within the gate" not in (await evolve(service)).verdict
+
+
+@pytest.mark.parametrize(("strategy", "budget"), [("edits", 4_000), ("promptbreeder", 6_000)])
+async def test_a_search_of_short_texts_leaves_calls_for_the_gate(  # noqa: PLR0917  fixtures
+    strategy: str,
+    budget: int,
+    tmp_path: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    ticket_skill: Callable[..., SkillDefinition],
+    tickets: Callable[..., list[dict[str, str]]],
+    actor: Actor,
+) -> None:
+    """Where a call costs few tokens it is the calls that run out: enough are kept to measure the winner on the gate.
+
+    Catches a search that takes them all, and ends with a candidate that nobody knows to be better.
+    """
+    path = tmp_path / "calls.db"
+    short = [{**each, "input": " ".join(each["input"].split()[1:3])} for each in tickets(200)]
+    async with open_service(path) as service:
+        await service.define_skill(ticket_skill(examples=short, settings=CALIBRATED), actor)
+        whole = (await service.examples("tickets", split="gate")).counts.gate
+        report = await evolve(service, strategy=strategy, budget_tokens=budget, generations=None, population=None)
+    assert report.calls <= budget // TOKENS_PER_CALL
+    assert report.version == 2
+    assert _measured(path) == {1: whole, 2: whole}
