@@ -18,7 +18,7 @@ from promptbreeder.prompt import Format, Prompt
 from promptbreeder.text import normalise
 
 LEAKING_CHARACTERS = 12
-"""A shorter example may stand in a prompt by chance."""
+"""An example that is shorter, white space collapsed, may stand in a prompt by chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +119,7 @@ def distinct(lessons: Sequence[Lesson], known: Sequence[Prompt], most: int) -> t
 def quotes(text: str, private: Sequence[str]) -> bool:
     """Tell whether `text` holds one of the `private` texts, short ones aside."""
     plain = normalise(text)
-    return any(len(known) >= LEAKING_CHARACTERS and normalise(known) in plain for known in private)
+    return any(len(known) >= LEAKING_CHARACTERS and known in plain for known in map(normalise, private))
 
 
 def _names(text: str, labels: Sequence[str]) -> bool:

@@ -230,6 +230,20 @@ async def test_a_candidate_that_holds_a_gate_input_is_refused(
         assert db.execute("SELECT count(*) FROM immigrants").fetchone() == (0,)
 
 
+async def test_a_short_gate_input_is_short_however_much_white_space_it_has(
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    ticket_skill: Callable[..., SkillDefinition],
+    actor: Actor,
+) -> None:
+    """Two letters stand in nearly every text: a candidate quotes nothing by having them."""
+    padded = {"input": f"hi{' ' * 20}", "expected": "billing", "split": "gate"}
+    async with open_service(database) as service:
+        await service.define_skill(ticket_skill(examples=[padded]), actor)
+        assert (await evolve(service, candidates=["Say which queue this ticket goes to."])).status == "finished"
+
+
 class _FreeOnly(ScriptedModel):
     """A model that cannot choose among labels, as an Ollama before 0.12.11."""
 
