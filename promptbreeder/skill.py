@@ -31,8 +31,10 @@ LEAST_VOTES = 7
 """With fewer votes no preference can be shown: 7 to 0 is the quickest."""
 
 Metric = Literal["label", "exact", "contains", "regex", "number", "list", "json", "f1", "preference"]
-_REVISED: Final[Mapping[Metric, int]] = {"json": 2}
-"""Metrics that have judged otherwise before: what they judged then is not compared with what they judge now."""
+_REVISED: Final[Mapping[Metric, int]] = {"json": 2, "list": 3, "number": 3}
+"""Metrics that have judged otherwise before, and the metrics' version in which they last changed.
+
+What they judged then is not compared with what they judge now."""
 
 
 def _scrubbed(value: object) -> object:

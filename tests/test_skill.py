@@ -129,7 +129,9 @@ def test_a_model_belongs_to_a_family_whatever_its_size_and_backend(model: str, f
     assert skill(model=model).family == family
 
 
-@pytest.mark.parametrize(("metric", "revised"), [("label", False), ("f1", False), ("json", True)])
+@pytest.mark.parametrize(
+    ("metric", "revised"), [("label", False), ("f1", False), ("json", True), ("list", True), ("number", True)]
+)
 def test_only_what_a_metric_judges_otherwise_today_is_measured_anew(metric: str, *, revised: bool) -> None:
     """Answers judged by an older rule are not compared with answers judged by today's; all others still count."""
     known = skill(metric=metric, labels=["a", "b"] if metric == "label" else [])

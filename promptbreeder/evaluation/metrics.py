@@ -17,12 +17,15 @@ from promptbreeder.evaluation.matching import NoPattern, OutOfTime, search
 from promptbreeder.skill import Skill
 from promptbreeder.text import normalise, scrub
 
-METRICS_VERSION = 2
+METRICS_VERSION = 3
 """Bumped when any metric changes its verdicts: part of what a run freezes."""
 _LONGEST_REPLY = 4_000
-_NUMBER = re.compile(r"[-+]?\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?|[-+]?\.\d+")
+_NUMBER = re.compile(r"(?:(?<!\w)[-+])?(?:\d[\d,]*(?:\.\d+)?(?:[eE][-+]?\d+)?|\.\d+)")
+"""A hyphen after a letter or a digit is no sign: of 10-12 the last number is 12."""
 _BULLET = re.compile(r"^\s*(?:[-*•](?!\d)|\d+[.)](?!\d))\s*")
 """What a list item may begin with; the minus sign and the decimal point of a number are part of the item."""
+_NUMBERED_LINE = re.compile(r"^[ \t]*\d+[.)][ \t]*$", re.MULTILINE)
+"""Of several lines: one that numbers the next, or an item that was never written."""
 _PROBES = tuple(body + end for body in ("a" * 40, "0" * 40, "aB 1, " * 7) for end in ("!", "\n\n\n"))
 """What a pattern that backtracks without end shows itself on: much that it may repeat, then what it does not hold."""
 _WRAPPERS = "\"'`“”‘’*"
@@ -208,7 +211,11 @@ def _token_f1(reply: str, expected: str) -> Verdict:
 
 
 def _items(text: str) -> list[str]:
-    parts = re.split(r"[\n,;]", text[:_LONGEST_REPLY])
+    text = text[:_LONGEST_REPLY].strip()
+    if "\n" in text:
+        text = _NUMBERED_LINE.sub("", text)
+    # A full stop ends the sentence that a list is written as. It goes before bullets do: "3." may be an item.
+    parts = (part.strip().removesuffix(".") for part in re.split(r"[\n,;]", text))
     return [item for part in parts if (item := normalise(_BULLET.sub("", part)).strip("[]\"' "))]
 
 

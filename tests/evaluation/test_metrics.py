@@ -211,10 +211,19 @@ def test_a_pattern_means_what_it_means_to_python(judge: Metric) -> None:
         ("1e3", "1000", True),
         ("7.0000001", "7", True),
         ("7.1", "7", False),
+        ("10-12", "12", True),
+        ("10-12", "-12", False),
+        ("A-7", "7", True),
+        ("page_-7", "7", True),
+        ("5 - -3", "-3", True),
+        ("(-3)", "-3", True),
+        ("x=-.5", "-0.5", True),
+        ("1-.5", "0.5", True),
+        ("2.5e-3", "0.0025", True),
     ],
 )
 def test_the_last_number_is_the_result(judge: Metric, reply: str, expected: str, *, right: bool) -> None:
-    """A model calculates first and says the result last."""
+    """A model calculates first and says the result last; what joins a number to what stands before it is no sign."""
     assert judge(reply, expected).score == right
 
 
@@ -242,10 +251,19 @@ def test_the_tolerance_of_numbers_is_the_skills() -> None:
         ("9.5, 8.5", "1.5, 2.5", 0),
         ("5", "-5", 0),
         ("", "a", 0),
+        ("red, green, blue.", "red, green, blue", 1),
+        ("red, green, blue", "Red, green, blue.", 1),
+        ("UK, U.S.", "U.S., UK", 1),
+        ("- Red.\n- Green.\n", "green, red", 1),
+        ("1, 2, 3.", "1, 2, 3", 1),
+        ("3.", "3", 1),
+        ("- 1.\n- 2.", "1, 2", 1),
+        ("1. red\n2. green\n3.", "red, green", 1),
+        ("1.\nred\n2.\ngreen", "red, green", 1),
     ],
 )
 def test_a_list_is_graded_by_what_it_shares(judge: Metric, reply: str, expected: str, score: float) -> None:
-    """F1 of the items: too many cost as much as too few; the sign and decimals of a number are no bullet."""
+    """F1 of the items: too many cost as much as too few; a number's sign and decimals are no bullet, a stop no item."""
     assert judge(reply, expected).score == pytest.approx(score)
 
 
