@@ -13,6 +13,7 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
+from promptbreeder.labels import is_one_letter
 from promptbreeder.prompt import Decoding
 from promptbreeder.text import normalise, scrub
 
@@ -35,6 +36,8 @@ _REVISED: Final[Mapping[Metric, int]] = {"json": 2, "list": 3, "number": 3}
 """Metrics that have judged otherwise before, and the metrics' version in which they last changed.
 
 What they judged then is not compared with what they judge now."""
+_LETTERS_REVISED: Final = 3
+"""When labels of one letter came to be told from words; all other labels are judged as ever."""
 
 
 def _scrubbed(value: object) -> object:
@@ -234,6 +237,8 @@ class Skill(BaseModel):
         rules: tuple[object, ...] = (self.metric, self.labels, self.answer_tokens, self.settings.number_tolerance)
         if self.metric in _REVISED:
             rules = (*rules, _REVISED[self.metric])
+        elif self.metric == "label" and any(map(is_one_letter, self.labels)):
+            rules = (*rules, _LETTERS_REVISED)
         return hashlib.sha256(repr(rules).encode()).hexdigest()[:12]
 
     def measured_on(self, fingerprint: str) -> str:

@@ -15,7 +15,13 @@ SOURCES = {
     "promptbreeder_resources": ROOT / "resources" / "promptbreeder_resources",
 }
 STDLIB = sorted(sys.stdlib_module_names - {"sqlite3"})
-OUR_PURE = ["promptbreeder.errors", "promptbreeder.text", "promptbreeder.prompt", "promptbreeder.skill"]
+OUR_PURE = [
+    "promptbreeder.errors",
+    "promptbreeder.text",
+    "promptbreeder.labels",
+    "promptbreeder.prompt",
+    "promptbreeder.skill",
+]
 SERVICE = ["promptbreeder.errors", "promptbreeder.requests", "promptbreeder.results", "promptbreeder.service"]
 MODEL_PORT = "promptbreeder.models.base"
 
@@ -25,7 +31,8 @@ ARROWS: dict[str, list[str]] = {
     "promptbreeder.errors": [],
     "promptbreeder.text": [],
     "promptbreeder.prompt": ["promptbreeder.text", "pydantic"],
-    "promptbreeder.skill": ["promptbreeder.text", "promptbreeder.prompt", "pydantic"],
+    "promptbreeder.labels": ["promptbreeder.text"],
+    "promptbreeder.skill": ["promptbreeder.text", "promptbreeder.labels", "promptbreeder.prompt", "pydantic"],
     "promptbreeder.suspicion": ["promptbreeder.text", "promptbreeder.prompt"],
     "promptbreeder.likely_keys": [],
     "promptbreeder.requests": [*OUR_PURE, "pydantic"],

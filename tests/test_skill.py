@@ -130,11 +130,23 @@ def test_a_model_belongs_to_a_family_whatever_its_size_and_backend(model: str, f
 
 
 @pytest.mark.parametrize(
-    ("metric", "revised"), [("label", False), ("f1", False), ("json", True), ("list", True), ("number", True)]
+    ("metric", "labels", "revised"),
+    [
+        ("label", ["yes", "no"], False),
+        ("label", ["1", "2"], False),
+        ("label", ["好", "坏"], False),
+        ("label", ["A", "B"], True),
+        ("f1", [], False),
+        ("json", [], True),
+        ("list", [], True),
+        ("number", [], True),
+    ],
 )
-def test_only_what_a_metric_judges_otherwise_today_is_measured_anew(metric: str, *, revised: bool) -> None:
+def test_only_what_a_metric_judges_otherwise_today_is_measured_anew(
+    metric: str, labels: list[str], *, revised: bool
+) -> None:
     """Answers judged by an older rule are not compared with answers judged by today's; all others still count."""
-    known = skill(metric=metric, labels=["a", "b"] if metric == "label" else [])
+    known = skill(metric=metric, labels=labels)
     rules = (known.metric, known.labels, known.answer_tokens, known.settings.number_tolerance)
     of_the_first_release = hashlib.sha256(repr(rules).encode()).hexdigest()[:12]
     assert (known.judged != of_the_first_release) is revised

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from promptbreeder.errors import InvalidInput
 from promptbreeder.evaluation.matching import NoPattern, OutOfTime, search
+from promptbreeder.labels import named
 from promptbreeder.skill import Skill
 from promptbreeder.text import normalise, scrub
 
@@ -89,32 +90,20 @@ def label_metric(labels: tuple[str, ...]) -> Metric:
     """Return the metric for closed label sets.
 
     A reply names a label when it is one, or when its first line, and failing that the whole reply, contains exactly
-    one of them as whole words: "Billing." and "The queue is billing" both count, "billing or sales" does not.
+    one of them as whole words: "Billing." and "The queue is billing" both count, "billing or sales" does not. Of labels
+    of one letter, "B. It is a cat" names B only.
     """
     canonical = {normalise(label): label for label in labels}
-    # Longest first, so that "bug fix" is not read as "bug".
-    words = {
-        label: re.compile(rf"(?<!\w){re.escape(known)}(?!\w)")
-        for known, label in sorted(canonical.items(), key=lambda pair: -len(pair[0]))
-    }
-
-    def named_in(text: str) -> list[str]:
-        found = []
-        for label, pattern in words.items():
-            text, times = pattern.subn(" ", text)
-            if times:
-                found.append(label)
-        return found
 
     def judge(reply: str, expected: str) -> Verdict:
-        plain = normalise(reply[:_LONGEST_REPLY])
-        whole = plain.strip(_WRAPPERS + " .:!")
+        text = " ".join(scrub(reply[:_LONGEST_REPLY]).split())
+        whole = text.strip(_WRAPPERS + " .:!")
         # As it stands first: a mark at its end may be part of a label.
-        answer = canonical.get(plain) or canonical.get(whole)
+        answer = canonical.get(normalise(text)) or canonical.get(normalise(whole))
         if answer is None:
-            first_line = normalise(reply[:_LONGEST_REPLY].strip().partition("\n")[0])
-            for text in (first_line, whole):
-                found = named_in(text)
+            first_line = reply[:_LONGEST_REPLY].strip().partition("\n")[0]
+            for part in (first_line, whole):
+                found = named(part, labels)
                 if len(found) == 1:
                     answer = found[0]
                     break

@@ -5,7 +5,6 @@ examples, and an instruction that names the other skill's labels, or quotes an e
 a candidate like any other: it has to win on the search split and to pass the gate.
 """
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
@@ -14,6 +13,7 @@ from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.operators.layout import features
 from promptbreeder.evolution.operators.phrase_edits import without_label_list
 from promptbreeder.evolution.patterns import recognised, with_patterns
+from promptbreeder.labels import named
 from promptbreeder.prompt import Format, Prompt
 from promptbreeder.text import normalise
 
@@ -91,7 +91,7 @@ def inherited(seed: Prompt, source: Source, task: Task, own_private: Sequence[st
     forms = recognised(source.prompt, theirs)
     text = without_label_list(source.prompt.instruction, theirs)
     texts = [seed.instruction]
-    if text and not _names(text, source.labels) and not quotes(text, (*source.private, *own_private)):
+    if text and not named(text, source.labels) and not quotes(text, (*source.private, *own_private)):
         texts.append(text)
     style = _without_strange_names(source.prompt.format, task)
     own = recognised(seed, task)
@@ -120,10 +120,6 @@ def quotes(text: str, private: Sequence[str]) -> bool:
     """Tell whether `text` holds one of the `private` texts, short ones aside."""
     plain = normalise(text)
     return any(len(known) >= LEAKING_CHARACTERS and known in plain for known in map(normalise, private))
-
-
-def _names(text: str, labels: Sequence[str]) -> bool:
-    return any(re.search(rf"(?<!\w){re.escape(normalise(label))}(?!\w)", normalise(text)) for label in labels)
 
 
 def _without_strange_names(style: Format, task: Task) -> Format:

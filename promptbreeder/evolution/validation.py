@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.similarity import NEAR, is_near, similarity
+from promptbreeder.labels import is_one_letter, named
 from promptbreeder.text import CONTROL_TOKENS, normalise
 
 
@@ -113,26 +114,21 @@ def _is_answer(text: str, words: tuple[str, ...], task: Task) -> bool:
         return True
     if not task.labels:
         return any(len(answer) >= _LONG_ANSWER and answer in normalise(text) for answer in answers)
-    if any(re.match(rf"{re.escape(label)}\s*[:.-]", text, re.IGNORECASE) for label in task.labels):
+    if any(_is_given_as_answer(label, text) for label in task.labels):
         return True
     of_labels = {word for label in task.labels for word in _WORD.findall(normalise(label))}
     return sum(word not in of_labels and word not in _FILLERS for word in words) <= 1
 
 
+def _is_given_as_answer(label: str, text: str) -> bool:
+    flags = 0 if is_one_letter(label) else re.IGNORECASE
+    return re.match(rf"{re.escape(label)}\s*[:.-]", text, flags) is not None
+
+
 def _names_some_labels(text: str, task: Task, demands: Demands) -> bool:
     """Tell whether the text favours labels by naming them and not the others, which feeds label bias."""
-    named = _labels_in(text, task)
-    return 0 < len(named) < len(task.labels) and named != _labels_in(demands.parent, task)
-
-
-def _labels_in(text: str, task: Task) -> tuple[str, ...]:
-    found = set()
-    # Longest first, so that "bug fix" is not read as "bug" too; a label may end in a mark, as "C++" does.
-    for label in sorted(task.labels, key=len, reverse=True):
-        text, times = re.subn(rf"(?<!\w){re.escape(label)}(?!\w)", " ", text, flags=re.IGNORECASE)
-        if times:
-            found.add(label)
-    return tuple(label for label in task.labels if label in found)
+    found = named(text, task.labels)
+    return 0 < len(found) < len(task.labels) and found != named(demands.parent, task.labels)
 
 
 def _drifts(words: tuple[str, ...], task: Task, demands: Demands) -> bool:

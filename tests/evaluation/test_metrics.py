@@ -137,6 +137,26 @@ def test_a_reply_that_names_none_or_several_labels_is_unparsable(judge: Metric, 
     assert judge(reply, "billing") == (0.0, False, "")
 
 
+@pytest.mark.parametrize(
+    ("reply", "answer"),
+    [
+        ("b", "B"),
+        ("B.", "B"),
+        ("B. It is a mammal.", "B"),
+        ("The answer is B, a mammal", "B"),
+        ("I would say D", "D"),
+        ("Vitamin c, as a rule", "Vitamin C"),
+        ("It is a cat", ""),
+        ("c'est la vie", ""),
+        ("A or B", ""),
+    ],
+)
+def test_a_label_of_one_letter_is_told_from_a_word(reply: str, answer: str) -> None:
+    """An article is no A: in a sentence such a label counts in its own case only, alone and all others in any."""
+    judge = label_metric(("A", "B", "C", "D", "Vitamin C"))
+    assert judge(reply, "B") == (float(answer == "B"), bool(answer), answer)
+
+
 @scored("label")
 def test_an_expected_label_counts_in_any_case(judge: Metric) -> None:
     """Examples come from people."""

@@ -1,5 +1,6 @@
 """What one skill may teach another, and what never leaves it."""
 
+from dataclasses import replace
 from random import Random
 
 import pytest
@@ -62,6 +63,12 @@ def test_a_word_that_holds_a_label_does_not_name_it(task: Task) -> None:
     """`hundred` is not `red`."""
     source = _source(OTHER.but(instruction="Weigh a hundred things."))
     assert inherited(task.seeds[0], source, task, (), Random(1))[1].prompt.instruction.startswith("Weigh a hundred")
+
+
+def test_an_article_names_no_label_of_one_letter(task: Task) -> None:
+    """An instruction for a multiple-choice skill can hardly do without one."""
+    source = replace(_source(OTHER.but(instruction="Give a letter.")), labels=("A", "B"))
+    assert inherited(task.seeds[0], source, task, (), Random(1))[1].prompt.instruction.startswith("Give a letter")
 
 
 def test_nothing_is_inherited_that_is_there_already_or_not_allowed(task: Task) -> None:

@@ -113,12 +113,19 @@ def test_counter_questions_are_told_from_questions_that_instruct(task: Task) -> 
         (("N/A.", "known"), "Decide whether the code's language is known or N/A. here.", None),
         (("bug", "bug fix", "feature"), "Decide whether the code is a bug fix or a feature.", Rejection.SOME_LABELS),
         (("bug", "bug fix", "feature"), "Decide whether the code is a bug, a bug fix or a feature.", None),
+        (("A", "B", "C"), "Read the code and pick a letter that fits its language best.", None),
+        (("A", "B", "C"), "Read the code and say whether its language is A or not.", Rejection.SOME_LABELS),
+        (("A", "B", "C"), "A: the code that is meant is written in Java.", Rejection.ANSWER),
+        (("i", "o", "u"), "I: the name of the language is what is asked for.", None),
     ],
 )
 def test_labels_are_found_whatever_they_end_in_and_contain(
     labels: tuple[str, ...], text: str, reason: Rejection | None
 ) -> None:
-    """A text that names all labels is no biased one; one that names the longer of two does not name the shorter."""
+    """A text that names all labels is no biased one; one that names the longer of two does not name the shorter.
+
+    Nor does the article name a label A.
+    """
     task = Task(
         description="Name the language of the code, or what the change to the code is.",
         seeds=(Prompt(instruction="What is this?"),),
