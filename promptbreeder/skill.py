@@ -209,6 +209,11 @@ class Skill(BaseModel):
             return (Decoding.FREE,)
         return self.settings.allowed_decoding
 
+    @property
+    def expects_patterns(self) -> bool:
+        """Whether what examples expect is a pattern that right answers match, and no right answer itself."""
+        return self.metric == "regex"
+
     def as_labels(self, answers: Iterable[str | None]) -> tuple[str | None, ...]:
         """Return expected answers as their labels are written: an example may have other letters or spacing.
 

@@ -180,6 +180,8 @@ class Task(_Frozen):
     decodings: tuple[str, ...] = ("free",)
     """Values of `Decoding` that candidates may use, in the skill's order."""
     train: tuple[Example, ...] = ()
+    expects_patterns: bool = False
+    """What `train` expects are patterns: they judge answers and are none, so they are neither shown nor described."""
     blocks: int
     """Number of blocks that the search split is cut into."""
     block_size: int

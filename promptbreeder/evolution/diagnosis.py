@@ -63,8 +63,8 @@ def diagnose(task: Task, trials: Sequence[Trial]) -> Diagnosis:
     """Return what `trials` of one prompt show."""
     wrong = [trial for trial in trials if not trial.right]
     expected = {trial.item: task.train[trial.item].expected or "" for trial in trials}
-    # An answer that names a label has the right form, whatever stands around it.
-    open_ = [trial for trial in wrong if not (task.labels and trial.answer)]
+    # An answer that names a label has the right form, whatever stands around it; a pattern's length is no answer's.
+    open_ = [trial for trial in wrong if not (task.labels and trial.answer) and not task.expects_patterns]
     confused = Counter((expected[t.item], t.answer) for t in wrong if task.labels and t.answer)
     given = Counter(trial.answer for trial in trials)
     wanted = Counter(expected.values())

@@ -16,7 +16,9 @@ _TWICE = 2
 
 
 def answers(task: Task) -> tuple[str, ...]:
-    """Return the expected answers of the train examples, without empty ones."""
+    """Return the expected answers of the train examples, without empty ones; none where patterns are expected."""
+    if task.expects_patterns:
+        return ()
     return tuple(example.expected for example in task.train if example.expected)
 
 

@@ -204,6 +204,7 @@ def task_of(plan: Plan, material: Material) -> asks.Task:
         labels=plan.skill.labels,
         decodings=tuple(decoding.value for decoding in decodings),
         train=material.train,
+        expects_patterns=plan.skill.expects_patterns,
         blocks=len(material.search),
         block_size=BLOCK_SIZE,
         list_characters=plan.list_characters,

@@ -116,6 +116,7 @@ def _task(skill: Skill, version: Version, train: tuple[StoredExample, ...], deco
         labels=skill.labels,
         decodings=tuple(decoding.value for decoding in decodings),
         train=examples.as_read(skill, train),
+        expects_patterns=skill.expects_patterns,
         blocks=1,
         block_size=ITEMS,
     )

@@ -51,6 +51,19 @@ def test_demonstrations_are_the_executors_own_right_answers(task: Task, outside:
 
 
 @NEEDS_OPTUNA
+def test_where_patterns_are_expected_only_the_executors_own_answers_are_shown(
+    task: Task, outside: Callable[..., Any]
+) -> None:
+    """They matched; the patterns themselves are no answers."""
+    patterns = task.model_copy(update={"expects_patterns": True, "labels": (), "decodings": ("free",)})
+    world = outside(patterns, right=lambda item: item % 2 == 0, fitness=_flat)
+    world.drive(mipro(patterns, Random(1), replace(SMALL, generations=40)))
+    shown = dict.fromkeys(shot for prompt in _tried(world) for shot in prompt.demonstrations)
+    assert shown
+    assert all(shot.output.startswith(ANSWER) for shot in shown)
+
+
+@NEEDS_OPTUNA
 def test_what_the_prompt_shows_already_is_not_attempted(task: Task, outside: Callable[..., Any]) -> None:
     """An answer that the executor only has to copy teaches nothing."""
     shot = Demonstration(input=task.train[3].input, output=task.train[3].expected or "")

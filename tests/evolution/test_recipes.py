@@ -174,6 +174,16 @@ def test_lamarck_takes_a_given_answer_when_the_executor_got_nothing_right(
     assert f"Read: {example.input}\nDone: {example.expected}\n" in _request(world)
 
 
+def test_lamarck_takes_no_pattern_for_an_answer(
+    population: tuple[Unit, ...], task: Task, outside: Callable[..., Any], context: Callable[..., Any]
+) -> None:
+    """Where the executor matched none there is nothing to go back from."""
+    world = outside(task, right=lambda _: False)
+    patterns = context(task_=task.model_copy(update={"expects_patterns": True}))
+    assert world.drive(OPERATORS["lamarck"](population[0], population, patterns)) == population[0]
+    assert world.drafts == []
+
+
 def test_differential_evolution_rewrites_only_where_two_members_differ(
     population: tuple[Unit, ...], task: Task, outside: Callable[..., Any], context: Callable[..., Any]
 ) -> None:

@@ -17,7 +17,7 @@ Shots = tuple[Demonstration, ...]
 def attempted(prompt: Prompt, context: Context, pool: int) -> Step[tuple[Trial, ...]]:
     """Let the executor answer up to `pool` random train examples that can be shown and that `prompt` does not show."""
     task = context.task
-    showable = [shot.input for shot in usable(task)]
+    showable = [shot.input for shot in usable(_to_answer(task))]
     shown = [shot.input for shot in prompt.demonstrations]
     open_ = [n for n, example in enumerate(task.train) if example.input in showable and example.input not in shown]
     items = tuple(context.rng.sample(open_, min(pool, len(open_))))
@@ -30,7 +30,7 @@ def bootstrapped_sets(trials: Sequence[Trial], context: Context, count: int) -> 
     The lists have different lengths, and every label equally often as far as there are examples of it.
     """
     task, rng = context.task, context.rng
-    if not usable(task):
+    if not usable(_to_answer(task)):
         return ()
     workings = {task.train[t.item].input: t.working.strip() for t in trials if t.right and t.working.strip()}
     own = _only(task, workings)
@@ -46,4 +46,10 @@ def bootstrapped_sets(trials: Sequence[Trial], context: Context, count: int) -> 
 
 
 def _only(task: Task, workings: dict[str, str]) -> Task:
-    return task.model_copy(update={"train": tuple(example for example in task.train if example.input in workings)})
+    train = tuple(example for example in task.train if example.input in workings)
+    return _to_answer(task.model_copy(update={"train": train}))
+
+
+def _to_answer(task: Task) -> Task:
+    """Return `task` for a list in which the executor's answers stand in the place of what is expected."""
+    return task.model_copy(update={"expects_patterns": False})

@@ -151,7 +151,9 @@ def list_sizes(task: Task, most: int) -> tuple[int, ...]:
 
 
 def usable(task: Task) -> tuple[Demonstration, ...]:
-    """Return the train examples that can be shown."""
+    """Return the train examples that can be shown; none where patterns are expected, which would be copied."""
+    if task.expects_patterns:
+        return ()
     return tuple(
         Demonstration(input=example.input, output=example.expected)
         for example in task.train

@@ -55,6 +55,8 @@ def _correct_working(unit: Unit, context: Context) -> Step[tuple[str, str] | Non
     items = tuple(context.rng.sample(usable, min(_TRIED, len(usable))))
     trials = yield from attempt(unit.prompt, items)
     right = next((trial for trial in trials if trial.right and trial.working.strip()), None)
+    if right is None and context.task.expects_patterns:
+        return None
     # The executor got nothing right: what the owner of the skill gave as right has to do.
     item, done = (right.item, right.working) if right else (items[0], train[items[0]].expected or "")
     return " ".join(train[item].input.split())[:_SHOWN_CHARACTERS], " ".join(done.split())[:_SHOWN_CHARACTERS]
