@@ -51,6 +51,8 @@ class Written(_Frozen):
 
     kind: Literal["written"] = "written"
     texts: tuple[str, ...]
+    unsent: int = 0
+    """How many of the last drafts the budget did not reach: their texts are empty, and not the writer's fault."""
 
 
 class Measure(_Frozen):

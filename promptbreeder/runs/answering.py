@@ -81,8 +81,9 @@ class Answering:
                 block = await self._writer.generate(requests[start : start + BLOCK_SIZE], self._meter)
                 texts.extend(reply.text for reply in block.answers)
         except OverBudget:
-            texts.extend([""] * (len(requests) - len(texts)))
-        return asks.Written(texts=tuple(texts))
+            pass
+        unsent = len(requests) - len(texts)
+        return asks.Written(texts=(*texts, *[""] * unsent), unsent=unsent)
 
     async def attempt(self, ask: asks.Attempt) -> tuple[asks.Attempted, bool]:
         """Let the executor answer train examples; those that the budget did not reach are left out."""

@@ -15,6 +15,7 @@ from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evolution import asks
 from promptbreeder.evolution.asks import Strategy, Unit
 from promptbreeder.evolution.credit import Record, credited
+from promptbreeder.evolution.validation import Rejection
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.answering import Answering
 from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Probe, Stored, ask_hash
@@ -72,6 +73,7 @@ class Driver:
         self._seconds = 0.0
         self._seconds_before = 0.0
         self._generation: asks.Generation | None = None
+        self._unsent = 0
         self._told: dict[str, Unit] = {}
         self._probed: Probe | None = None
         self._trials: tuple[asks.Trial, ...] = ()
@@ -228,8 +230,10 @@ class Driver:
             entry = await self._answered(number, ask, self._answering)
         self._exhausted = self._exhausted or entry.exhausted
         self._seconds = entry.seconds
+        if isinstance(entry.answer, asks.Written):
+            self._unsent += entry.answer.unsent
         if isinstance(ask, asks.Generation):
-            self._generation = ask
+            self._generation = _of_the_writer(ask, self._unsent)
             # As each was first: whoever makes a prompt again has not made it.
             for unit in ask.units:
                 self._told.setdefault(unit.prompt.content_hash, unit)
@@ -287,6 +291,14 @@ class Driver:
         leads = tuple(self._ledger.lead(lesson.prompt, self._plan.seeds[0]) for lesson in self._plan.lessons)
         undecided = ended_by != "strategy" and not self._ledger.has_challenger() and not self._ledger.all_have_lost()
         return Outcome(ended_by, winner, score, baseline, gated, undecided, leads)
+
+
+def _of_the_writer(told: asks.Generation, unsent: int) -> asks.Generation:
+    """Return what is told without the texts that nobody was asked for, which a strategy takes for empty ones."""
+    less = {Rejection.EMPTY.value: unsent}
+    left = {reason: count - less.get(reason, 0) for reason, count in told.rejected.items()}
+    rejected = {reason: count for reason, count in left.items() if count > 0}
+    return told.model_copy(update={"rejected": rejected, "written": told.written - unsent})
 
 
 def _strategic(answer: AnyAnswer) -> asks.Answer:
