@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from statistics import pstdev
-from typing import Final
+from typing import Final, NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
@@ -143,8 +143,8 @@ class Ledger:
         """Return the most promising candidates that are not measured in full and may still win, best first."""
         estimates = worth(self._by_block())
         names = sorted(estimates, key=lambda name: -estimates[name])
-        prompts = (self._candidates[name].prompt for name in names)
-        open_ = (prompt for prompt in prompts if not self.full_score(prompt).complete and not self.has_lost(prompt))
+        prompts, bar = (self._candidates[name].prompt for name in names), self._bar()
+        open_ = (p for p in prompts if not self.full_score(p).complete and not self._is_below(bar, p))
         return tuple(islice(open_, count))
 
     def has_challenger(self) -> bool:
@@ -161,27 +161,36 @@ class Ledger:
         It is shown to be worse than the best candidate measured in full, or could not win even if all that it is not
         measured on yet were right. The incumbent never loses: all others are judged against it.
         """
+        return self._is_below(self._bar(), prompt)
+
+    def _bar(self) -> "_Bar | None":
+        """Return what has to be beaten; None where nothing is measured in full yet."""
         complete = self._complete()
-        mine = self.full_score(prompt)
-        if not complete or mine.complete or prompt == self._plan.seeds[0]:
-            return False
+        if not complete:
+            return None
         leader, best = self._chosen(complete)
+        own = next((score.fitness for prompt, score in complete if prompt == self._plan.seeds[0]), -math.inf)
+        return _Bar(leader, best, max(score.fitness for _, score in complete), own)
+
+    def _is_below(self, bar: "_Bar | None", prompt: Prompt) -> bool:
+        mine = self.full_score(prompt)
+        if bar is None or mine.complete or prompt == self._plan.seeds[0]:
+            return False
+        best = bar.score
         if self._beside_accuracy(mine) <= self._beside_accuracy(best) + _ROUNDING:
-            ours, theirs = self._candidates[prompt.content_hash].results, self._candidates[leader.content_hash].results
+            ours = self._candidates[prompt.content_hash].results
+            theirs = self._candidates[bar.leader.content_hash].results
             pairs = [(ours[block].scores, theirs[block].scores) for block in ours]
             if is_shown_worse([s for own, _ in pairs for s in own], [s for _, other in pairs for s in other]):
                 return True
         possible, one_item = self._best_possible(mine, best.items).fitness, self._one_item(best)
-        if possible < max(score.fitness for _, score in complete) - one_item - _ROUNDING:
-            return True
-        return any(
-            each == self._plan.seeds[0] and possible <= own.fitness + one_item + _ROUNDING for each, own in complete
-        )
+        return possible < bar.fittest - one_item - _ROUNDING or possible <= bar.incumbent + one_item + _ROUNDING
 
     def all_have_lost(self) -> bool:
         """Tell whether there are candidates beside the incumbent, and all of them have lost."""
         others = [each.prompt for each in self._candidates.values() if each.prompt != self._plan.seeds[0]]
-        return bool(others) and all(self.has_lost(prompt) for prompt in others)
+        bar = self._bar()
+        return bool(others) and all(self._is_below(bar, prompt) for prompt in others)
 
     def leaders(self, count: int) -> tuple[tuple[Prompt, Score], ...]:
         """Return the fittest of each text among the candidates measured in full, best first."""
@@ -250,6 +259,19 @@ class Ledger:
             for name, candidate in self._candidates.items()
             if candidate.results
         }
+
+
+class _Bar(NamedTuple):
+    """What a candidate has to beat."""
+
+    leader: Prompt
+    """The winner as it stands."""
+    score: Score
+    """The leader's."""
+    fittest: float
+    """Greatest fitness measured in full."""
+    incumbent: float
+    """Fitness of the incumbent; minus infinity where it is not measured in full."""
 
 
 def _likelihood_of(score: Score) -> float:

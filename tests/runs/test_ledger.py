@@ -1,10 +1,15 @@
 """The ledger: what is known of every candidate, and the one rule by which a winner is chosen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from promptbreeder.evolution.asks import Score
+from promptbreeder.evolution.effects import agreement
 from promptbreeder.prompt import Demonstration, Prompt
+from promptbreeder.runs import ledger as ledger_module
 from promptbreeder.runs.ledger import BlockResult, Ledger
 from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import Skill
@@ -15,20 +20,32 @@ BLOCKS, ITEMS = 2, 10
 
 
 @pytest.fixture
-def ledger() -> Ledger:
-    """Return an empty ledger of two blocks."""
+def plan() -> Plan:
+    """Return the plan of a run on a skill without labels."""
     skill = Skill(name="s", description="d", model="m", salt="s")
     fields = {"skill": skill, "seeds": (INCUMBENT,), "incumbent": 1, "strategy": "auto", "profile": "p", "seed": 1}
     limits = {"token_limit": 1, "call_limit": 1, "seconds_limit": 1, "read_rate": 1, "write_rate": 1, "preference": 0.5}
     ids = {"train_ids": (), "search_ids": (), "gate_ids": (), "executor": "e", "writer": "w"}
-    return Ledger(Plan.model_validate({**fields, **limits, **ids}), BLOCKS)
+    return Plan.model_validate({**fields, **limits, **ids})
+
+
+@pytest.fixture
+def ledger(plan: Plan) -> Ledger:
+    """Return an empty ledger of two blocks."""
+    return Ledger(plan, BLOCKS)
 
 
 @pytest.fixture
 def know(ledger: Ledger) -> Callable[..., None]:
     """Return a function that notes how many of ten a prompt got right, block by block."""
 
-    def note(prompt: Prompt, *right: int, seconds: float = 0.1, likelihood: float | None = None) -> None:
+    def note(
+        prompt: Prompt,
+        *right: int,
+        seconds: float = 0.1,
+        likelihood: float | None = None,
+        ledger: Ledger = ledger,
+    ) -> None:
         ledger.enter([prompt])
         ledger.record(
             BlockResult(
@@ -131,6 +148,49 @@ def test_finalists_are_the_promising_ones_that_are_not_measured_in_full(
     ledger.enter([Prompt(instruction="never measured")])
     assert ledger.finalists(2) == (LONG, MIDDLE)
     assert ledger.finalists(9) == (LONG, MIDDLE, SHORT)
+
+
+@given(rights=st.lists(st.lists(st.integers(0, ITEMS), max_size=BLOCKS), max_size=12), count=st.integers(0, 12))
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_finalists_are_all_that_have_not_lost_and_lack_a_block(
+    rights: list[list[int]], count: int, plan: Plan, know: Callable[..., None]
+) -> None:
+    """Asked for as many as there are, no other is left out and none is among them; asked for fewer, the first."""
+    ledger = Ledger(plan, BLOCKS)
+    prompts = [INCUMBENT, *(Prompt(instruction=f"number {number}") for number in range(11))]
+    for prompt, right in zip(prompts, rights, strict=False):
+        know(prompt, *right, ledger=ledger)
+    entered = prompts[: len(rights)]
+    measured = [p for p, right in zip(entered, rights, strict=True) if right]
+    open_ = [p for p in measured if not ledger.full_score(p).complete and not ledger.has_lost(p)]
+    found = ledger.finalists(12)
+    assert sorted(p.instruction for p in found) == sorted(p.instruction for p in open_)
+    assert ledger.finalists(count) == found[:count]
+    others = [p for p in entered if p != INCUMBENT]
+    assert ledger.all_have_lost() == (bool(others) and all(ledger.has_lost(p) for p in others))
+
+
+def test_looking_for_finalists_ranks_the_candidates_once(
+    ledger: Ledger, know: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many have lost: what they have lost to is the same for all.
+
+    Catches a search of hundreds of candidates at whose end a server does not answer for seconds.
+    """
+    know(INCUMBENT, 1, 1, likelihood=-3.0)
+    for number in range(20):
+        know(Prompt(instruction=f"good {number}"), 9, 9, likelihood=-1.0)
+        know(Prompt(instruction=f"lost {number}"), 0, likelihood=-3.0)
+    ranked = []
+
+    def counted(scores: Mapping[str, Mapping[int, Score]]) -> float | None:
+        ranked.append(len(scores))
+        return agreement(scores)
+
+    monkeypatch.setattr(ledger_module, "agreement", counted)
+    assert ledger.finalists(3) == ()
+    assert ledger.all_have_lost() is False
+    assert len(ranked) == 2
 
 
 def test_what_could_not_win_even_with_a_perfect_rest_has_lost(ledger: Ledger, know: Callable[..., None]) -> None:
