@@ -17,18 +17,16 @@ from promptbreeder.runs.answering import Answering, Material
 from promptbreeder.runs.blocks import BLOCK_SIZE, in_blocks
 from promptbreeder.runs.driver import Driver
 from promptbreeder.runs.engine import Job
-from promptbreeder.runs.journal import GateSide
 from promptbreeder.runs.ledger import Ledger
 from promptbreeder.runs.outcome import Outcome, Progress
 from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import Split
-from promptbreeder.store import evaluations, events, examples, immigrants, replies, runs, versions
-from promptbreeder.store import units as stored_units
-from promptbreeder.store.evaluations import Evaluation
+from promptbreeder.store import events, examples, immigrants, replies, runs
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.journalling import StoredJournal
-from promptbreeder.usecases.learning import note_patterns, source_of, told_of_lessons
+from promptbreeder.usecases.keeping import keep_winner
+from promptbreeder.usecases.learning import note_patterns, told_of_lessons
 from promptbreeder.usecases.reporting import NOT_REPLAYED, gate_cut_short, lacked_budget, verdict_of
 from promptbreeder.usecases.run_facts import RunProgress, RunResult, plan_of
 from promptbreeder.usecases.workbench import Workbench
@@ -105,7 +103,7 @@ class StoreDesk:
             version = judged = None
             if outcome is not None:
                 judged = _on_valid_examples(db, plan, outcome)
-                version = _keep_winner(db, run_id, plan, outcome, judged=judged, now=now)
+                version = keep_winner(db, run_id, plan, outcome, judged=judged, now=now)
             result = RunResult(
                 version=version,
                 verdict=(NOT_REPLAYED if judged is None else verdict_of(plan, judged, version))
@@ -225,77 +223,3 @@ def _on_valid_examples(db: Tables, plan: Plan, outcome: Outcome) -> Outcome:
         return outcome
     valid = examples.in_use(db, plan.skill.name, Split.GATE)
     return replace(outcome, gated=outcome.gated.on([number in valid for number in plan.gate_ids]))
-
-
-def _keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, *, judged: Outcome, now: float) -> int | None:
-    """Make the winner a version with its evidence; None where there is no winner or the gate says it is not better.
-
-    The evidence is stored as it was measured (`outcome`), and decided on as far as it still holds (`judged`).
-    """
-    winner, gated = outcome.winner, outcome.gated
-    if winner is None or winner == plan.seeds[0]:
-        return None
-    valid = judged.gated
-    if valid is not None and sum(valid.challenger.scores) <= sum(valid.incumbent.scores):
-        return None
-    if gated is None and outcome.ended_by != "cancel":
-        return None
-    measured_on = plan.skill.measured_on(plan.executor)
-    prior = gated.challenger.prior if gated is not None else None
-    made = stored_units.ancestry(db, run_id).get(winner.content_hash)
-    number = versions.add(
-        db,
-        plan.skill.name,
-        winner,
-        origin="evolved",
-        parents=(plan.incumbent,),
-        # What no generation told of was measured before the first was complete.
-        operator=source_of(plan, winner)
-        or (made["operator"] if made else "candidate" if winner in plan.seeds else "first population"),
-        run_id=run_id,
-        calibration={"fingerprint": measured_on, "prior": list(prior)} if prior is not None else None,
-        now=now,
-    )
-    if gated is not None:
-        for version, prompt, side in (
-            (plan.incumbent, plan.seeds[0], gated.incumbent),
-            (number, winner, gated.challenger),
-        ):
-            own = versions.get(db, plan.skill.name, version).prior_on(measured_on)
-            if own is not None and own != side.prior:
-                # Found before, and it keeps the calibration of then: measured anew when it is asked for.
-                continue
-            _put_evidence(
-                db,
-                Evaluation(
-                    skill=plan.skill.name,
-                    version=version,
-                    split=Split.GATE,
-                    decoding=prompt.decoding,
-                    fingerprint=measured_on,
-                    scores=side.scores,
-                    example_ids=plan.gate_ids[: len(side.scores)],
-                    fresh_tokens=side.fresh_tokens,
-                    completion_tokens=side.completion_tokens,
-                    unparsable=side.unparsable,
-                    created_at=now,
-                    unparsable_ids=_unparsable_ids(plan, side),
-                ),
-            )
-    return number
-
-
-def _unparsable_ids(plan: Plan, side: GateSide) -> tuple[int, ...] | None:
-    if side.parsed is None:
-        return None
-    # Shorter than the plan's ids where the budget ended first.
-    return tuple(number for number, parsed in zip(plan.gate_ids, side.parsed, strict=False) if not parsed)
-
-
-def _put_evidence(db: Tables, found: Evaluation) -> None:
-    """Store a measurement, unless a stored one is of the same examples and more: a gate may have been cut short."""
-    known = evaluations.latest(
-        db, found.skill, found.version, found.split, decoding=found.decoding, fingerprint=found.fingerprint
-    )
-    if known is None or not set(found.example_ids) < set(known.example_ids):
-        evaluations.put(db, found)

@@ -6,31 +6,20 @@ import secrets
 import anyio
 
 from promptbreeder.errors import Conflict, InvalidInput
-from promptbreeder.evaluation.fitness import preference_score
-from promptbreeder.evaluation.metrics import metric_of
-from promptbreeder.evolution.lessons import quotes
-from promptbreeder.prompt import Decoding, Prompt, strictest
 from promptbreeder.requests import Actor, EvolveRequest
 from promptbreeder.results import RunReport
-from promptbreeder.runs.affordable import list_characters
 from promptbreeder.runs.engine import Engine
-from promptbreeder.runs.plan import Plan
-from promptbreeder.skill import MIN_SEARCH_EXAMPLES, Skill, Split
-from promptbreeder.store import duels, events, examples, immigrants, runs, skills, versions
+from promptbreeder.store import events, immigrants, runs
 from promptbreeder.store.tables import Tables
+from promptbreeder.usecases.planning import freeze, prompts_of
 from promptbreeder.usecases.reporting import run_report
 from promptbreeder.usecases.run_facts import plan_of, request_of
-from promptbreeder.usecases.teaching import taught
-from promptbreeder.usecases.witnesses import witnesses
 from promptbreeder.usecases.workbench import OnProgress, Workbench
 
 PROGRESS_SECONDS = 2.0
 CANCEL_SECONDS = 5.0
 """So long it is waited for a cancelled run to stop."""
 CANCEL_POLL_SECONDS = 0.5
-SECONDS_LIMIT = 6 * 3600.0
-TOKENS_PER_CALL = 8
-"""A call costs at least about this much; turns a token budget into a cap on calls."""
 
 
 async def evolve(bench: Workbench, engine: Engine, request: EvolveRequest, actor: Actor) -> str:
@@ -50,7 +39,7 @@ async def evolve(bench: Workbench, engine: Engine, request: EvolveRequest, actor
         await engine.wait(live.run_id)
     elif live is not None:
         return await _join(bench, engine, request, live)
-    plan, later = await _plan(bench, request)
+    plan, later = await freeze(bench, request)
     now = bench.clock()
     run_id = f"r-{secrets.token_hex(4)}"
     arguments = request.model_dump(mode="json", exclude={"run_id", "candidates"})
@@ -217,96 +206,7 @@ async def _hand_in(bench: Workbench, request: EvolveRequest, run: runs.Run) -> N
     run_id = run.run_id
     # As the run began: its model may not choose among labels, or the skill may have got them since.
     skill = plan_of(run).skill
-    prompts = await _prompts_of(bench, skill, request.candidates)
+    prompts = await prompts_of(bench, skill, request.candidates)
     await bench.store.write(
         lambda db: immigrants.add(db, run_id, [p.model_dump_json() for p in prompts], now=bench.clock())
     )
-
-
-async def _prompts_of(bench: Workbench, skill: Skill, texts: tuple[str, ...]) -> tuple[Prompt, ...]:
-    gate = await bench.store.read(lambda db: examples.of_split(db, skill.name, Split.GATE))
-    inputs = [example.input for example in gate]
-    for text in texts:
-        if quotes(text, inputs):
-            raise InvalidInput(
-                f"the candidate {text[:60]!r}... contains an example of the gate split, which must stay unseen; "
-                "remove the example's text"
-            )
-    # Labels let the executor be asked in the way that suits it best; the text is the candidate's all the same.
-    decoding = strictest(skill.decodings)
-    return tuple(Prompt(instruction=text, decoding=decoding) for text in texts)
-
-
-def _search_examples(db: Tables, name: str) -> tuple[examples.StoredExample, ...]:
-    """Return the examples that a search measures on; raises InvalidInput where they are too few."""
-    found = examples.of_split(db, name, Split.SEARCH)
-    if len(found) < MIN_SEARCH_EXAMPLES:
-        missing = MIN_SEARCH_EXAMPLES - len(found)
-        raise InvalidInput(
-            f"'{name}' has {len(found)} search examples and evolving needs {MIN_SEARCH_EXAMPLES}: add about "
-            f"{-(-missing * 10 // 3)} more examples with define_skill or `promptbreeder-mcp import` (three in ten "
-            "become search examples)"
-        )
-    return found
-
-
-async def _plan(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[Prompt, ...]]:
-    """Return the plan, and those candidates that the first population has no room for."""
-    strategy = bench.choose(
-        request.strategy,
-        request.profile,
-        generations=request.generations,
-        population=request.population,
-        seed_with=request.seed_with,
-    )
-    skill = defined = await bench.store.read(lambda db: skills.get(db, request.skill))
-    metric_of(skill)
-    # Asked before the model is loaded, which takes a while, and again when the plan is frozen.
-    await bench.store.read(lambda db: _search_examples(db, skill.name))
-    model = await bench.model(skill.model)
-    if not model.limits.choose:
-        # Labels then serve as the words that a free answer is searched for.
-        skill = skill.model_copy(
-            update={"settings": skill.settings.model_copy(update={"allowed_decoding": (Decoding.FREE,)})}
-        )
-    writer = await bench.model(bench.writer_of(skill))
-    rates = await model.rates()
-    guests = await _prompts_of(bench, skill, request.candidates)
-
-    def freeze(db: Tables) -> tuple[Plan, tuple[Prompt, ...]]:
-        if skills.get(db, skill.name) != defined:
-            raise Conflict(f"'{skill.name}' was redefined while its model was loading; call evolve_prompt again")
-        production, search = versions.production(db, skill.name), _search_examples(db, skill.name)
-        gate = witnesses(db, skill.name, production.n)
-        votes = duels.counting(db, skill.name, skill.answered_by(model.weights))
-        wins, losses = duels.record(votes, production.n)
-        seeds = tuple(dict.fromkeys((production.prompt, *guests)))
-        plan = Plan(
-            skill=skill,
-            seeds=seeds[: strategy.room],
-            incumbent=production.n,
-            incumbent_prior=production.prior_on(skill.measured_on(model.fingerprint)),
-            strategy=strategy.name,
-            profile=strategy.profile_name,
-            generations=request.generations,
-            population=request.population,
-            seed_with=request.seed_with,
-            seed=request.seed,
-            token_limit=request.budget_tokens,
-            call_limit=request.budget_tokens // TOKENS_PER_CALL,
-            seconds_limit=SECONDS_LIMIT,
-            list_characters=list_characters(request.budget_tokens, shares_prefix=model.limits.shares_prefix),
-            train_ids=tuple(e.id for e in examples.of_split(db, skill.name, Split.TRAIN)),
-            search_ids=tuple(e.id for e in search),
-            gate_ids=gate.ids,
-            gate_left_out=gate.left_out,
-            executor=model.fingerprint,
-            writer=writer.fingerprint,
-            read_rate=rates.read,
-            write_rate=rates.write,
-            preference=preference_score(wins, losses),
-            optuna=strategy.optuna,
-        )
-        return taught(db, plan, strategy.room), seeds[strategy.room :]
-
-    return await bench.store.read(freeze)

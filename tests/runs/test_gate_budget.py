@@ -11,7 +11,7 @@ import pytest
 
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
-from promptbreeder.usecases.evolving import TOKENS_PER_CALL
+from promptbreeder.usecases.planning import TOKENS_PER_CALL
 
 pytestmark = pytest.mark.anyio
 CALIBRATED = {"allowed_decoding": ["calibrated"]}

@@ -20,7 +20,7 @@ from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.requests import BUDGET_TOKENS, Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import PromptView, RunReport
 from promptbreeder.service import Service
-from promptbreeder.usecases.evolving import TOKENS_PER_CALL
+from promptbreeder.usecases.planning import TOKENS_PER_CALL
 
 pytestmark = pytest.mark.anyio
 _NUMBERS = itertools.count()

@@ -16,7 +16,7 @@ from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import BUDGET_TOKENS, Actor, EvolveRequest, SkillDefinition
 from promptbreeder.runs.plan import Plan
 from promptbreeder.service import Service
-from promptbreeder.usecases.evolving import TOKENS_PER_CALL
+from promptbreeder.usecases.planning import TOKENS_PER_CALL
 
 pytestmark = pytest.mark.anyio
 TOO_MUCH = [
