@@ -34,6 +34,9 @@ def answer(text):
     return ask(text)["response"].strip()
 '''
 _CHOOSING = '''PRIOR = {prior!r}
+# These may begin with the same token, or with one that ends within a character.
+ALIKE = {suspects!r}
+FIRST = {{}}
 
 
 def first_token(label):
@@ -42,10 +45,6 @@ def first_token(label):
         model=MODEL, prompt=f"{{label}}\\n" * 4, raw=True, options={{**OPTIONS, "num_predict": 1}}, logprobs=True
     )
     return said["logprobs"][0]["token"] if said.get("logprobs") else ""
-
-
-# These may begin with the same token, or with one that ends within a character.
-FIRST = {{label: first_token(label) for label in {suspects!r}}}
 
 
 def one_of(text):
@@ -74,6 +73,8 @@ def answer(text):
     return LABELS[scores.index(max(scores))]
 
 
+for label in ALIKE:
+    FIRST[label] = first_token(label)
 if len(set(FIRST.values())) < len(FIRST) or any(not token or "\\ufffd" in token for token in FIRST.values()):
     print("labels cannot be told apart by their first tokens: holding answers to them instead", file=sys.stderr)
     answer = one_of
