@@ -102,14 +102,7 @@ def _delimited(name: str, text: str, *, is_tsv: bool) -> Rows:
         # What is left of the line is empty, so that lines are counted as they are.
         text = text[named.end() :]
     delimiter = named[1] if named else "\t" if is_tsv else _delimiter(text.lstrip("\r\n"))
-    try:
-        records = iter([*_records(name, text, delimiter)])
-    except InvalidInput:
-        if not is_tsv:
-            raise
-        # Most programs that write TSV quote nothing: a quotation mark may stand anywhere.
-        plain = _records(name, text, delimiter, csv.QUOTE_NONE)
-        records = ((line, [_bare(field) for field in fields]) for line, fields in plain)
+    records = iter(_of_tsv(name, text, delimiter) if is_tsv else _records(name, text, delimiter))
     header = next(records, None)
     if header is None:
         raise InvalidInput(f"{name} has no header; its first line must name the columns, for example: input,expected")
@@ -152,6 +145,22 @@ def _records(
         raise InvalidInput(
             f"{name}: the row that begins on line {begin} cannot be read ({error}); is a quotation mark left open?"
         ) from error
+
+
+def _of_tsv(name: str, text: str, delimiter: str) -> list[tuple[int, list[str]]]:
+    """Return the records of a file whose writer quoted nothing, as most do: a quotation mark may stand anywhere.
+
+    Unless the lines only make a table when quotation marks hold tabs and line ends together.
+    """
+    plain = [
+        (line, [_bare(field) for field in fields]) for line, fields in _records(name, text, delimiter, csv.QUOTE_NONE)
+    ]
+    if len({len(fields) for _, fields in plain}) > 1:
+        try:
+            return [*_records(name, text, delimiter)]
+        except InvalidInput:
+            return plain
+    return plain
 
 
 def _bare(field: str) -> str:

@@ -26,11 +26,19 @@ class Carried:
     labels: tuple[str, ...]
     answer_tokens: int
     prior: tuple[float, ...] | None
-    """Calibration: what is taken off the log-probability of each label's first token, where the version has one."""
+    """Calibration: what is taken off the log-probability of each label, where the version has one."""
     accuracies: Mapping[Decoding, str]
     """Gate accuracy in words, by decoding; empty where the skill has no examples to measure on."""
     chatml: bool = True
     """Whether the model is asked in ChatML; else with messages."""
+
+    @property
+    def goes_by_first_tokens(self) -> bool:
+        """Whether labels were scored by the likeliest first tokens, which is all that an Ollama tells a program.
+
+        Embedded engines see the probability of every label: their scores, and what calibrates them, are others.
+        """
+        return self.model.startswith("ollama:")
 
     @property
     def ollama_model(self) -> str:

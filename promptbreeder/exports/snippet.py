@@ -33,7 +33,21 @@ def answer(text):
     """Return what the model writes."""
     return ask(text)["response"].strip()
 '''
-_CHOOSING = '''PRIOR = {prior!r}
+_ONE_OF = '''
+def one_of(text):
+    """Return one of the labels, which the answer is held to."""
+    more = {{"format": {{"type": "string", "enum": LABELS}}, "options": {{**OPTIONS, "num_predict": {longest}}}}}
+    return json.loads(ask(text, **more)["response"])
+'''
+_HELD = '''
+
+def answer(text):
+    """Return what the model takes when it is held to the labels."""
+    return one_of(text)
+'''
+_CHOOSING = '''
+
+PRIOR = {prior!r}
 # These may begin with the same token, or with one that ends within a character.
 ALIKE = {suspects!r}
 FIRST = {{}}
@@ -45,12 +59,6 @@ def first_token(label):
         model=MODEL, prompt=f"{{label}}\\n" * 4, raw=True, options={{**OPTIONS, "num_predict": 1}}, logprobs=True
     )
     return said["logprobs"][0]["token"] if said.get("logprobs") else ""
-
-
-def one_of(text):
-    """Return one of the labels, which the answer is held to."""
-    more = {{"format": {{"type": "string", "enum": LABELS}}, "options": {{**OPTIONS, "num_predict": {longest}}}}}
-    return json.loads(ask(text, **more)["response"])
 
 
 def answer(text):
@@ -94,29 +102,32 @@ def snippet(carried: Carried) -> str:
     """
     decoding = _decoding(carried)
     before, after = carried.around_input()
-    choosing = decoding is not Decoding.FREE
     head = _HEAD.format(
         notes="\n".join(f"# {line}" for line in carried.notes(decoding)),
         model=carried.ollama_model,
         before=before,
         after=after,
-        options=carried.options(1 if choosing else carried.answer_tokens),
+        options=carried.options(carried.answer_tokens if decoding is Decoding.FREE else 1),
         labels=list(carried.labels),
     )
-    body = _FREE
-    if choosing:
-        calibrated = decoding is Decoding.CALIBRATED
-        body = _CHOOSING.format(
-            prior=list(carried.prior or ()) if calibrated else [0.0] * len(carried.labels),
-            suspects=suspects(carried.labels),
-            longest=max(len(label.encode()) for label in carried.labels) + 4,
-            likeliest="label that is likelier than usual" if calibrated else "likeliest label",
-        )
-    return head + body + _TAIL
+    return head + (_FREE if decoding is Decoding.FREE else _choosing(carried, decoding)) + _TAIL
+
+
+def _choosing(carried: Carried, decoding: Decoding) -> str:
+    """Return how the program chooses among the labels."""
+    one_of = _ONE_OF.format(longest=max(len(label.encode()) for label in carried.labels) + 4)
+    if not carried.goes_by_first_tokens:
+        return one_of + _HELD
+    calibrated = decoding is Decoding.CALIBRATED
+    return one_of + _CHOOSING.format(
+        prior=list(carried.prior or ()) if calibrated else [0.0] * len(carried.labels),
+        suspects=suspects(carried.labels),
+        likeliest="label that is likelier than usual" if calibrated else "likeliest label",
+    )
 
 
 def _decoding(carried: Carried) -> Decoding:
     """Return the way of decoding that so short a program can do."""
-    if carried.prompt.decoding is Decoding.CALIBRATED and not carried.prior:
+    if carried.prompt.decoding is Decoding.CALIBRATED and not (carried.prior and carried.goes_by_first_tokens):
         return Decoding.CONSTRAINED
     return carried.prompt.decoding

@@ -85,7 +85,7 @@ class Decoder:
             self.close()
             raise no_chatml(path)
         begins = self._lib.llama_vocab_get_add_bos(self._vocab)
-        self._beginning = (int(self._lib.llama_vocab_bos(self._vocab)),) if begins else ()
+        self.beginning = (int(self._lib.llama_vocab_bos(self._vocab)),) if begins else ()
         self.trained_context = int(self._lib.llama_model_n_ctx_train(self._model))
 
     def _context_params(self, threads: Threads) -> Any:  # noqa: ANN401 - a C structure
@@ -99,7 +99,7 @@ class Decoder:
 
     def prompt(self, text: str) -> tuple[int, ...]:
         """Return the tokens of a whole prompt: with the beginning that the model was trained to see, if it was."""
-        return self._beginning + self.tokens(text)
+        return self.beginning + self.tokens(text)
 
     def tokens(self, text: str) -> tuple[int, ...]:
         """Return the tokens of `text`, control tokens recognised."""

@@ -87,6 +87,11 @@ def too_long(tokens: int, spare: int, context: int) -> str:
     return f"the prompt has {tokens} tokens and {spare} to write; {context} fit"
 
 
+def as_trained(context: int, beginning: Sequence[int]) -> str:
+    """Return what a description says of a model that is not read as most are: a shorter context, a first token."""
+    return (f" context={context}" if context < CONTEXT else "") + (" bos" if beginning else "")
+
+
 def no_chatml(path: Path) -> ModelCrashed:
     """Return the error of a model to which the end of a turn is plain text."""
     return ModelCrashed(

@@ -19,7 +19,7 @@ import numpy as np
 
 from promptbreeder.models.base import Block, Choice, Likelihood, Rates, Reply, Sampling
 from promptbreeder.models.decoder import BATCH, CELLS, SEQUENCES, Decoder, Logits, Row
-from promptbreeder.models.engine import CONTEXT, Stopped, Threads, shared_prefix, too_long
+from promptbreeder.models.engine import CONTEXT, Stopped, Threads, as_trained, shared_prefix, too_long
 from promptbreeder.models.option_tree import OptionTree
 from promptbreeder.models.sampler import Sampler, logprobs_of
 
@@ -42,8 +42,8 @@ class NativeEngine:
         self._decoder = Decoder(path, threads)
         self.context = min(CONTEXT, self._decoder.trained_context)
         self._prefix: Tokens = ()
-        version = metadata.version("llama-cpp-python")
-        self.description = f"llama-cpp-python {version} cells={CELLS} batch={BATCH} unified"
+        version, read = metadata.version("llama-cpp-python"), as_trained(self.context, self._decoder.beginning)
+        self.description = f"llama-cpp-python {version} cells={CELLS} batch={BATCH} unified{read}"
 
     def generate(self, prompts: Sequence[str], samplings: Sequence[Sampling], stopped: Stopped) -> Block[Reply]:
         """Continue each prompt; all living sequences advance together."""

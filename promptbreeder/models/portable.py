@@ -17,7 +17,16 @@ from typing import Any
 from promptbreeder.errors import InvalidInput, ModelCrashed, ModelMissing
 from promptbreeder.models import chatml
 from promptbreeder.models.base import Block, Choice, Likelihood, Rates, Reply, Sampling
-from promptbreeder.models.engine import CONTEXT, Stopped, Threads, let_threads_sleep, no_chatml, shared_prefix, too_long
+from promptbreeder.models.engine import (
+    CONTEXT,
+    Stopped,
+    Threads,
+    as_trained,
+    let_threads_sleep,
+    no_chatml,
+    shared_prefix,
+    too_long,
+)
 from promptbreeder.models.loopback import Loopback
 from promptbreeder.models.option_tree import OptionTree
 
@@ -78,7 +87,8 @@ class PortableEngine:
         self._beginning = self._tokens("\n", whole=True)[: -len(plain)]
         (model,) = self._loopback.get("/v1/models", _never)["data"]
         self.context = min(CONTEXT, int(model["meta"]["n_ctx_train"]))
-        self.description = f"xllamacpp {metadata.version('xllamacpp')} cells={CELLS} batch={BATCH}"
+        read = as_trained(self.context, self._beginning)
+        self.description = f"xllamacpp {metadata.version('xllamacpp')} cells={CELLS} batch={BATCH}{read}"
 
     def generate(self, prompts: Sequence[str], samplings: Sequence[Sampling], stopped: Stopped) -> Block[Reply]:
         """Continue each prompt."""

@@ -198,7 +198,8 @@ async def _join(bench: Workbench, engine: Engine, request: EvolveRequest, live: 
 def _other_arguments(request: EvolveRequest, run: runs.Run) -> str:
     """Return what is asked for otherwise than the run began with; what is left out cannot be told from a default."""
     asked = request.model_dump(exclude={"skill", "candidates", "run_id"}, exclude_defaults=True)
-    begun = request_of(run).model_dump()
+    # A profile that was left out was the strategy's first one, which may as well be named.
+    begun = {**request_of(run).model_dump(), "profile": plan_of(run).profile}
     return ", ".join(f"{name} {begun[name]}, not {asked[name]}" for name in asked if asked[name] != begun[name])
 
 

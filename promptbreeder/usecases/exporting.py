@@ -40,8 +40,9 @@ async def export_version(bench: Workbench, name: str, form: Form, number: int | 
             f"version {version.n} works in two steps (a working-out, then the answer), which a {form} export cannot "
             "do; export it --as bundle, or take a version with one step"
         )
-    limits = (await bench.model(skill.model)).limits
-    if not limits.chatml and form != "messages":
+    # Embedded models are asked in nothing else: no need to load one.
+    chatml = skill.model.startswith("embedded:") or (await bench.model(skill.model)).limits.chatml
+    if not chatml and form != "messages":
         raise InvalidInput(
             f"{skill.model} is asked with messages, by its own template, which a {form} export cannot do; export it "
             "--as messages"
@@ -55,9 +56,8 @@ async def export_version(bench: Workbench, name: str, form: Form, number: int | 
         prompt=version.prompt,
         labels=skill.labels,
         answer_tokens=skill.answer_tokens,
-        # Whole labels were calibrated there; what can be taken along sees the first tokens only.
-        prior=None if limits.exact_choice else await prior_of(bench, skill, version, version.prompt),
-        chatml=limits.chatml,
+        prior=await prior_of(bench, skill, version, version.prompt),
+        chatml=chatml,
         accuracies={decoding: _words(accuracy) for decoding, accuracy in measured.items()},
     )
     text = _WRITERS[form](carried)

@@ -72,6 +72,8 @@ class Workbench:
     choose: "Callable[..., Chosen]" = _of_the_product
     """Which strategies there are: those of the product, but for the self-test."""
     on_change: Callable[[Change], None] | None = None
+    _full_names: dict[str, str] = field(default_factory=dict)
+    """By the names that were asked for."""
     _open: dict[str, Model] = field(default_factory=dict)
     _changed: list[Model] = field(default_factory=list)
     """Models that are not any more what was opened: whatever still uses one is told so by it."""
@@ -91,15 +93,19 @@ class Workbench:
         Raises:
             ModelError: if it cannot be had, with what to do next.
         """
+        # One file may be named in two ways, from the root in a skill and from here in a setting: it is loaded once.
+        if name not in self._full_names:
+            self._full_names[name] = await self.models.resolve(name)
+        name = self._full_names[name]
         async with self._opening[name]:
             found = self._open.get(name)
             if found is None:
-                found = self._open[name] = self.models.make(await self.models.resolve(name))
+                found = self._open[name] = self.models.make(name)
             try:
                 await found.open()
             except ModelChanged:
                 self._changed.append(found)
-                found = self._open[name] = self.models.make(found.name)
+                found = self._open[name] = self.models.make(name)
                 await found.open()
         return found
 

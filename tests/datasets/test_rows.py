@@ -108,6 +108,8 @@ def test_quotation_marks_in_a_tsv_file_are_text_but_around_a_whole_field() -> No
         ['"one" "two"', '"'],
     ]
     assert [row.place for row in found.rows] == ["line 2", "line 3", "line 4", "line 5"]
+    # Marks that happen to pair up across lines hold nothing together.
+    assert len(rows_of("a.tsv", 'text\tlabel\n"Hello there\tspam\nfine\tham\nBye now"\tham\n').rows) == 3
     # Where every field is quoted as in CSV, it may hold tabs and line breaks.
     assert values_of(rows_of("a.tsv", 'text\tlabel\n"two\nlines,\ta tab"\tx\n')) == [["two\nlines,\ta tab", "x"]]
 

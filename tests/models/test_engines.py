@@ -187,6 +187,7 @@ def test_a_model_reads_no_more_than_it_was_trained_for(engine: str, altered: Cal
     loaded.close()
     assert reply.failure is not None
     assert "512 fit" in reply.failure
+    assert loaded.description.endswith(" context=512"), "what it reads otherwise, it answers otherwise"
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -195,10 +196,12 @@ def test_a_prompt_begins_as_the_model_was_trained_to_see_it(
 ) -> None:
     """Where the vocabulary asks for a token at the beginning, a prompt has it, once, and an option has not."""
     key = b"tokenizer.ggml.add_bos_token" + struct.pack("<I", 7)
-    counts = []
+    counts, told = [], []
     for asked in (b"\0", b"\1"):
         loaded = load(engine, altered(key + b"\0", key + asked))
         (choice,) = loaded.choose(["Is it?"], ["yes", "no"], lambda: False).answers
         counts.append(choice.prompt_tokens)
+        told.append(loaded.description)
         loaded.close()
     assert counts[1] == counts[0] + 1
+    assert told[1] == f"{told[0]} bos"

@@ -326,7 +326,8 @@ async def test_a_run_is_not_resumed_with_other_arguments_than_it_began_with(
         with pytest.raises(InvalidInput, match=told):
             await evolve(service, run_id=run.run_id, budget_tokens=500_000, seed=9, generations=2)
         assert (await service.get_run(run.run_id)).status == "paused"
-        again = await evolve(service, run_id=run.run_id, budget_tokens=60_000, seed=3, candidates=["Name the queue."])
+        candidates = ["Name the queue."]
+        again = await evolve(service, run_id=run.run_id, profile="smollm2", budget_tokens=60_000, candidates=candidates)
     assert (again.run_id, again.status, again.budget_tokens) == (run.run_id, "finished", 60_000)
 
 

@@ -248,20 +248,28 @@ async def test_a_python_program_holds_an_answer_to_the_labels_where_the_model_wo
     assert len(there.stdout.splitlines()) == len(INPUTS)
 
 
-async def test_calibration_of_whole_labels_is_not_carried_into_a_program_that_sees_first_tokens(
+@pytest.mark.parametrize("decoding", [Decoding.CONSTRAINED, Decoding.CALIBRATED])
+async def test_what_whole_labels_were_scored_for_is_held_to_the_labels_in_a_program(  # noqa: PLR0917  fixtures
+    server: StandIn,
     open_service: Callable[..., Service],
     define_on: Callable[..., Any],
     fixed_models: Callable[..., Any],
     tmp_path: Path,
+    decoding: Decoding,
 ) -> None:
-    """The native engine calibrates whole labels: their priors would outweigh what a first token says."""
+    """Embedded engines see every label; of twenty first tokens none may be a label's, and all labels were alike."""
     name = "embedded:smollm2:135m"
-    models = fixed_models({name: ScriptedModel(name=name)})
+    models, server_model = fixed_models({name: ScriptedModel(name=name)}), server.add_model(PACKAGED)
     async with open_service(tmp_path / "n.db", make_catalog=lambda: models, default_model=name) as service:
-        await define_on(service, Prompt(instruction="Pick.", decoding=Decoding.CALIBRATED))
+        await define_on(service, Prompt(instruction="Pick.", decoding=decoding))
         text = await service.export_version("tickets", "python", 2)
-    assert "PRIOR = [0.0, 0.0, 0.0" in text
-    assert "calibrated decoding cannot be carried over" in text
+    (tmp_path / "route.py").write_text(text, encoding="utf-8")
+    server.requests.clear()
+    there = await executed(tmp_path / "route.py", server)
+    assert (there.stderr, len(there.stdout.splitlines())) == ("", len(INPUTS))
+    asked = [body for _, path, body in server.requests if path == "/api/generate"]
+    assert [(body["model"], body["format"]["type"]) for body in asked] == [(server_model.name, "string")] * len(INPUTS)
+    assert ("cannot be carried over" in text) is (decoding is Decoding.CALIBRATED)
 
 
 @pytest.mark.parametrize("form", ["modelfile", "python"])
@@ -303,6 +311,24 @@ async def test_a_version_of_two_steps_cannot_be_taken_away(service: Service, def
     await define(Prompt(instruction="Think.", second_instruction="Answer."))
     with pytest.raises(InvalidInput, match="two steps"):
         await service.export_version("tickets", "modelfile", 2)
+
+
+async def test_what_needs_no_measurement_is_taken_away_without_the_embedded_model(
+    open_service: Callable[..., Service],
+    fixed_models: Callable[..., Any],
+    ticket_skill: Callable[..., SkillDefinition],
+    tmp_path: Path,
+    actor: Actor,
+) -> None:
+    """It is always asked in ChatML, and there is nothing to measure of a skill that is judged by votes."""
+    name = "embedded:smollm2:135m"
+    models = [fixed_models({name: ScriptedModel(name=name)}), fixed_models({})]
+    for catalog in models:
+        async with open_service(tmp_path / "p.db", make_catalog=lambda: catalog, default_model=name) as service:  # noqa: B023 - called at once
+            if catalog is models[0]:
+                await service.define_skill(ticket_skill(examples=[], labels=None, metric="preference"), actor)
+            else:
+                assert "import ollama" in await service.export_version("tickets", "python")
 
 
 async def test_a_skill_without_examples_can_be_taken_away(
