@@ -237,13 +237,18 @@ class Skill(BaseModel):
         return found.group() if found else name
 
     @property
+    def judged_since(self) -> int:
+        """The metrics' version since which answers to this skill are judged as they are; 0: since ever."""
+        if self.metric == "label" and any(map(is_one_letter, self.labels)):
+            return _LETTERS_REVISED
+        return _REVISED.get(self.metric, 0)
+
+    @property
     def judged(self) -> str:
         """Digest of all that decides how answers are taken and judged: labels, metric and limits can be redefined."""
         rules: tuple[object, ...] = (self.metric, self.labels, self.answer_tokens, self.settings.number_tolerance)
-        if self.metric in _REVISED:
-            rules = (*rules, _REVISED[self.metric])
-        elif self.metric == "label" and any(map(is_one_letter, self.labels)):
-            rules = (*rules, _LETTERS_REVISED)
+        if self.judged_since:
+            rules = (*rules, self.judged_since)
         return hashlib.sha256(repr(rules).encode()).hexdigest()[:12]
 
     def measured_on(self, fingerprint: str) -> str:

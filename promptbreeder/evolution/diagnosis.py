@@ -65,7 +65,9 @@ def diagnose(task: Task, trials: Sequence[Trial]) -> Diagnosis:
     expected = {trial.item: task.train[trial.item].expected or "" for trial in trials}
     # An answer that names a label has the right form, whatever stands around it; a pattern's length is no answer's.
     open_ = [trial for trial in wrong if not (task.labels and trial.answer) and not task.expects_patterns]
-    confused = Counter((expected[t.item], t.answer) for t in wrong if task.labels and t.answer)
+    confused = Counter(
+        (expected[t.item], t.answer) for t in wrong if task.labels and t.answer and not task.expects_patterns
+    )
     given = Counter(trial.answer for trial in trials)
     wanted = Counter(expected.values())
     answer, times = given.most_common(1)[0] if given else ("", 0)

@@ -84,7 +84,7 @@ class Plan(BaseModel):
             ("the model", self.executor, executor),
             ("the writer model", self.writer, writer),
             ("the search engine's version", self.engine_version, ENGINE_VERSION),
-            ("the metrics' version", self.metrics_version, METRICS_VERSION),
+            ("the metrics' version", self.metrics_version, self._metrics_version()),
             ("Python", self.python, PYTHON),
             ("Optuna", self.optuna, (installed_optuna() or "not installed") if self.optuna else None),
         ):
@@ -94,3 +94,8 @@ class Plan(BaseModel):
                     "Resume it where that has not changed; or cancel_run it and start a new one with evolve_prompt, "
                     "with its best prompts as candidates."
                 )
+
+    def _metrics_version(self) -> int:
+        """Return the metrics' version of now: that of the plan where they judge its skill as they did then."""
+        same = self.skill.judged_since <= self.metrics_version <= METRICS_VERSION
+        return self.metrics_version if same else METRICS_VERSION

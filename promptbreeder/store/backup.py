@@ -1,5 +1,6 @@
 """Backups: whole copies beside the database, made by SQLite's own backup API, the newest seven kept."""
 
+import contextlib
 import glob
 import os
 import sqlite3
@@ -19,10 +20,11 @@ def listed(path: Path) -> list[Path]:
     return sorted(file for file in folder(path).glob("*.db") if _is_copy(file, path))
 
 
-def make(path: Path, *, spared: Path | None = None) -> Path:
+def make(path: Path, *, through: sqlite3.Connection | None = None, spared: Path | None = None) -> Path:
     """Copy the database at `path` and prune old copies, except `spared`.
 
-    The caller holds the write lock: one backup at a time.
+    The caller holds the write lock: one backup at a time. Where it lets nobody else read, the copy is made `through`
+    its own connection.
     """
     home = folder(path)
     home.mkdir(mode=0o700, exist_ok=True)
@@ -33,7 +35,10 @@ def make(path: Path, *, spared: Path | None = None) -> Path:
     for left_by_a_killed_process in home.glob(f"{glob.escape(path.stem)}-*.partial*"):
         left_by_a_killed_process.unlink()
     make_private(partial)
-    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(partial)) as copy:
+    with (
+        contextlib.nullcontext(through) if through is not None else closing(sqlite3.connect(path)) as source,
+        closing(sqlite3.connect(partial)) as copy,
+    ):
         source.backup(copy)
     partial.replace(target)
     for old in listed(path)[:-KEPT]:

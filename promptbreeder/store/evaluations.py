@@ -61,7 +61,9 @@ def paired(one: Evaluation, other: Evaluation) -> tuple[tuple[float, ...], tuple
 def put(db: Tables, evaluation: Evaluation) -> None:
     """Store an evaluation in the place of an earlier one of the same version, split, decoding and model."""
     db.execute(
-        "INSERT INTO evaluations VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET "
+        "INSERT INTO evaluations (skill, version, split, decoding, fingerprint, scores, example_ids, fresh_tokens, "
+        "completion_tokens, unparsable, created_at, unparsable_ids) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) "
+        "ON CONFLICT DO UPDATE SET "
         "scores = excluded.scores, example_ids = excluded.example_ids, fresh_tokens = excluded.fresh_tokens, "
         "completion_tokens = excluded.completion_tokens, unparsable = excluded.unparsable, "
         "created_at = excluded.created_at, unparsable_ids = excluded.unparsable_ids",

@@ -160,7 +160,7 @@ def get(db: Tables, skill: str, number: int) -> StoredExample:
 
 
 def identities(db: Tables, skill: str) -> dict[int, str | int]:
-    """Return by which the inputs of examples are told apart, by id: their hash, and of a deleted one, the id."""
+    """Return by which the inputs of examples are told apart, by id: their hash, or what `delete` left of it."""
     rows = db.query("SELECT id, input_hash FROM examples WHERE skill = ?", [skill])
     return {row["id"]: row["input_hash"] or row["id"] for row in rows}
 
@@ -215,12 +215,12 @@ def same_input(db: Tables, skill: str, number: int) -> tuple[StoredExample, ...]
 
 
 def delete(db: Tables, ids: Sequence[int], *, now: float) -> None:
-    """Empty these rows: what is left says that there was an example, and in which split."""
+    """Empty these rows, which have one input: what is left says that there was one, and in which split."""
     for number in ids:
         db.execute(
-            "UPDATE examples SET input = '', input_hash = '', expected = NULL, "
+            "UPDATE examples SET input = '', input_hash = :left, expected = NULL, "
             "retired_at = coalesce(retired_at, :now), deleted_at = :now WHERE id = :id",
-            {"now": now, "id": number},
+            {"now": now, "id": number, "left": f"deleted-{min(ids)}"},
         )
 
 

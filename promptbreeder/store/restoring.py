@@ -74,12 +74,13 @@ def _is_sound(path: Path) -> bool:
 
 def _overwrite(source: Path, path: Path) -> Path:
     with closing(connect(path)) as live, closing(_reading(source)) as copy:
-        # What is overwritten may not be in a transaction. In this mode its lock outlives the transaction that took it,
-        # until the connection is closed: nobody writes what would be neither in the kept copy nor in the restored file.
+        # What is copied or overwritten may not be in a transaction. In this mode the lock outlives the transaction that
+        # took it, until the connection is closed: nobody writes what would be neither in the kept copy nor in the
+        # restored file. Who reads is waited for first: a copy that is made for nothing pushes an older one out.
         live.conn.execute("PRAGMA locking_mode = EXCLUSIVE")
-        live.conn.execute("BEGIN IMMEDIATE")
-        kept = backup.make(path, spared=source)
+        live.conn.execute("BEGIN EXCLUSIVE")
         live.conn.execute("COMMIT")
+        kept = backup.make(path, through=live.conn, spared=source)
         copy.backup(live.conn)
     return kept
 

@@ -19,7 +19,7 @@ from promptbreeder.store.duels import Votes
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.text import normalise, scrub
-from promptbreeder.usecases.ab_tests import chosen, last_answered_by, tests_of, vote_test
+from promptbreeder.usecases.ab_tests import answered_by_now, chosen, last_answered_by, tests_of, vote_test
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.running import checked_input, execute
 from promptbreeder.usecases.witnesses import shown
@@ -100,6 +100,10 @@ async def vote(
     now = bench.clock()
     voter: Literal["human", "assistant"] = "human" if actor.kind == "human" else "assistant"
 
+    asked = await bench.store.read(lambda db: skills.get(db, duels.get(db, duel_id).skill))
+    # A vote needs no model, and none is loaded for it; one that is in use here says best what votes must be about.
+    on = await answered_by_now(bench, asked) if bench.has_open(asked.model) else None
+
     def store(db: Tables) -> VoteReport:
         duels.vote(db, duel_id, choice, voter=voter, client=actor.client, comment=comment, now=now)
         duel = duels.get(db, duel_id)
@@ -120,8 +124,7 @@ async def vote(
         incumbent = production if production in pair else min(pair)
         (candidate,) = pair - {incumbent}
         skill = skills.get(db, duel.skill)
-        # A vote asks nothing of the model: it must not fail, or wait, with it.
-        votes = duels.counting(db, duel.skill, last_answered_by(db, skill))
+        votes = duels.counting(db, duel.skill, last_answered_by(db, skill) if on is None else on)
         test = vote_test(skill, votes, candidate=candidate, incumbent=incumbent, production=production, now=now)
         return VoteReport(
             **dict(test),

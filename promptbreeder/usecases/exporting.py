@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from promptbreeder.errors import InvalidInput
+from promptbreeder.errors import InvalidInput, ModelError
 from promptbreeder.exports.carried import Carried
 from promptbreeder.exports.chat import chat
 from promptbreeder.exports.modelfile import modelfile
@@ -40,8 +40,7 @@ async def export_version(bench: Workbench, name: str, form: Form, number: int | 
             f"version {version.n} works in two steps (a working-out, then the answer), which a {form} export cannot "
             "do; export it --as bundle, or take a version with one step"
         )
-    # Embedded models are asked in nothing else: no need to load one.
-    chatml = skill.model.startswith("embedded:") or (await bench.model(skill.model)).limits.chatml
+    chatml = await _is_asked_in_chatml(bench, skill.model, form)
     if not chatml and form != "messages":
         raise InvalidInput(
             f"{skill.model} is asked with messages, by its own template, which a {form} export cannot do; export it "
@@ -62,6 +61,19 @@ async def export_version(bench: Workbench, name: str, form: Form, number: int | 
     )
     text = _WRITERS[form](carried)
     return masked(text) if redact else text
+
+
+async def _is_asked_in_chatml(bench: Workbench, model: str, form: Form) -> bool:
+    if model.startswith("embedded:"):
+        # They are asked in nothing else: no need to load one.
+        return True
+    try:
+        return (await bench.model(model)).limits.chatml
+    except ModelError:
+        # Messages are rendered by whoever takes them; what ends an answer there does no harm elsewhere.
+        if form == "messages":
+            return True
+        raise
 
 
 def _words(accuracy: Accuracy) -> str:

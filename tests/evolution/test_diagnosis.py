@@ -50,6 +50,13 @@ def test_a_diagnosis_counts_what_was_answered(task: Task) -> None:
     assert found.favourite == pytest.approx(4 / 6 - 2 / 6)
 
 
+def test_a_pattern_is_taken_for_no_label(task: Task) -> None:
+    """What was taken for what would be told to the executor, patterns and all."""
+    patterns = tuple(Example(input=e.input, expected=f"^{e.expected}.*$") for e in task.train)
+    found = _labelled(task.model_copy(update={"train": patterns, "expects_patterns": True}), "billing", "technical")
+    assert (len(found.wrong), found.confusions) == (2, ())
+
+
 def test_nothing_attempted_calls_for_nothing(task: Task) -> None:
     """No trials, no triggers."""
     found = diagnose(task, [])

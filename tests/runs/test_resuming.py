@@ -1,7 +1,10 @@
 """Resume is replay: a run that was stopped anywhere ends as if it had never been stopped."""
 
 import itertools
+import json
+import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +12,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from promptbreeder.errors import ModelCrashed
+from promptbreeder.errors import ModelCrashed, ReplayMismatch
+from promptbreeder.evaluation.metrics import METRICS_VERSION
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, SkillDefinition
+from promptbreeder.runs.plan import Plan
 from promptbreeder.service import Service
 from promptbreeder.usecases.journalling import StoredJournal
 from promptbreeder.usecases.workbench import StoredReplies
@@ -77,6 +82,26 @@ async def test_a_run_stopped_anywhere_goes_on_from_its_journal_and_asks_nothing_
     assert journal(path) == _WHOLE["journal"]
     assert winner(path) == _WHOLE["winner"] is not None
     assert resuming.requests == _WHOLE["requests"][answered[-1] :]
+
+
+async def test_a_run_goes_on_under_other_metrics_that_judge_its_skill_as_before(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """A new version of one metric makes no run of the others old; a version that is not known here does."""
+    async with open_service(database, ScriptedModel(fail_at={4: ModelCrashed("gone")})) as service:
+        run = await evolve(service)
+    with closing(sqlite3.connect(database)) as db, db:
+        (stored,) = db.execute("SELECT config FROM runs").fetchone()
+        plan = Plan.model_validate(json.loads(stored)["plan"])
+        known = f'"metrics_version": {METRICS_VERSION}'
+        assert known in stored
+        db.execute("UPDATE runs SET config = ?", [stored.replace(known, '"metrics_version": 1')])
+    async with open_service(database) as service:
+        assert (await evolve(service, run_id=run.run_id)).status == "finished"
+    lists = plan.skill.model_copy(update={"metric": "list", "labels": ()})
+    for changes in ({"skill": lists, "metrics_version": 1}, {"metrics_version": METRICS_VERSION + 1}):
+        with pytest.raises(ReplayMismatch, match="the metrics' version changed"):
+            plan.model_copy(update=changes).check_resumable(plan.executor, plan.writer)
 
 
 async def test_examples_added_while_a_run_is_stopped_change_nothing_in_it(  # noqa: PLR0917  fixtures

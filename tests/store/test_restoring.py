@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import sqlite_utils
 
-from promptbreeder.errors import InvalidInput, StoreCorrupt, StoreTooNew
-from promptbreeder.store import backup
+from promptbreeder.errors import InvalidInput, StoreCorrupt, StoreTooNew, StoreUnavailable
+from promptbreeder.store import backup, database, restoring
 from promptbreeder.store.database import Database
 from promptbreeder.store.restoring import restore
 from promptbreeder.store.tables import Tables
@@ -144,6 +144,21 @@ async def test_the_backup_in_use_is_not_pruned_by_the_one_that_is_made(
     assert await store.read(reasons) == ["before"]
 
 
+async def test_a_restoration_that_has_to_wait_in_vain_makes_no_copy(
+    store: Database, copy: Path, reasons: Reasons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody reads all the while: nothing is changed, and no older copy is pushed out by one that is of no use."""
+    monkeypatch.setattr(database, "BUSY_SECONDS", 0.05)
+    before = backup.listed(store.path)
+    with closing(sqlite3.connect(store.path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        reader.execute("SELECT count(*) FROM events").fetchone()
+        with pytest.raises(StoreUnavailable):
+            await restore(store, copy)
+    assert backup.listed(store.path) == before
+    assert await store.read(reasons) == ["before", "after"]
+
+
 async def test_what_others_write_meanwhile_is_kept_or_refused(
     store: Database, copy: Path, reasons: Reasons, note: Note, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,8 +176,25 @@ async def test_what_others_write_meanwhile_is_kept_or_refused(
         write()
         return real(*args, **kwargs)
 
+    class Overtaken:
+        """The backup that is restored: somebody writes right before its content is taken."""
+
+        def __init__(self, source: Path) -> None:
+            self._backup = reading(source)
+
+        def backup(self, target: sqlite3.Connection) -> None:
+            """Copy."""
+            write()
+            self._backup.backup(target)
+
+        def close(self) -> None:
+            """Close the file."""
+            self._backup.close()
+
+    reading = restoring._reading
     with monkeypatch.context() as patched:
         patched.setattr(sqlite3, "connect", overtaken)
+        patched.setattr(restoring, "_reading", Overtaken)
         kept = await restore(store, copy)
     assert kept is not None
     assert told

@@ -17,7 +17,7 @@ import ollama
 import pytest
 
 from ollama_standin import ScriptedBrain, StandIn
-from promptbreeder.errors import InvalidInput
+from promptbreeder.errors import InvalidInput, ModelError
 from promptbreeder.exports.carried import Carried
 from promptbreeder.exports.modelfile import modelfile
 from promptbreeder.models import chatml
@@ -329,6 +329,17 @@ async def test_what_needs_no_measurement_is_taken_away_without_the_embedded_mode
                 await service.define_skill(ticket_skill(examples=[], labels=None, metric="preference"), actor)
             else:
                 assert "import ollama" in await service.export_version("tickets", "python")
+
+
+async def test_messages_are_taken_away_while_the_server_is_gone(
+    server: StandIn, service: Service, ticket_skill: Callable[..., SkillDefinition], actor: Actor
+) -> None:
+    """Where there is nothing to measure, whoever takes them renders them; a program must know the model's format."""
+    await service.define_skill(ticket_skill(examples=[], labels=None, metric="preference"), actor)
+    server.crash()
+    assert json.loads(await service.export_version("tickets", "messages"))["model"] == "smollm2:135m"
+    with pytest.raises(ModelError):
+        await service.export_version("tickets", "python")
 
 
 async def test_a_skill_without_examples_can_be_taken_away(

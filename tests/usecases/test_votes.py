@@ -319,6 +319,24 @@ async def test_votes_are_about_the_model_and_the_rules_that_they_were_cast_on(
         assert (report.wins, report.losses) == (0, 0)
 
 
+async def test_a_vote_goes_by_the_model_that_is_in_use(
+    database: Path, open_service: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """Duels from before it was changed are told to count no more, as get_fitness has it; and back on it they do."""
+    async with open_service(database, ScriptedModel(echo)) as service:
+        await service.define_skill(taste(), actor)
+        first, second = [await service.compare("tone", text=f"early {n}", b=2) for n in range(2)]
+    async with open_service(database, ScriptedModel(echo, name="other")) as service:
+        assert (await standing(service))[1] == 0
+        report = await service.vote(first.duel_id, _choice(first.a, "+"), actor)
+        assert (report.wins, (report.notice or "")[:28]) == (0, "Kept, but it does not count:")
+        await cast(service, "+", actor=actor)
+    async with open_service(database, ScriptedModel(echo)) as service:
+        assert (await standing(service))[1] == 1
+        report = await service.vote(second.duel_id, _choice(second.a, "+"), actor)
+        assert (report.wins, report.notice) == (2, None)
+
+
 class Updated(ScriptedModel):
     """The same weights under another build of what computes with them."""
 
