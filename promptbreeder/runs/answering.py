@@ -1,6 +1,7 @@
 """Answers a strategy's asks with real models: the only place where a run's model calls are made."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Final
@@ -15,7 +16,7 @@ from promptbreeder.evolution.diagnosis import ATTEMPTS, attemptable
 from promptbreeder.models.base import Generate, Sampling
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.blocks import BLOCK_SIZE
-from promptbreeder.runs.journal import Gate, Gated, GateSide, Probe
+from promptbreeder.runs.journal import AnyAnswer, Gate, Gated, GateSide, Probe
 from promptbreeder.runs.judging import verdicts
 from promptbreeder.runs.ledger import BlockResult, Ledger
 from promptbreeder.skill import Example
@@ -56,6 +57,25 @@ class Answering:
         self._ledger = ledger
         self._meter = meter
 
+    async def answer(
+        self, ask: asks.Write | asks.Attempt | asks.Measure | Probe | Gate | asks.Generation
+    ) -> tuple[AnyAnswer, tuple[BlockResult, ...], bool]:
+        """Return the answer, what it measured, and whether the budget ended it."""
+        match ask:
+            case asks.Write():
+                return await self.write(ask), (), False
+            case asks.Attempt():
+                attempted, exhausted = await self.attempt(ask)
+                return attempted, (), exhausted
+            case asks.Measure():
+                return await self.measure(ask)
+            case Probe():
+                return await self.probe(ask), (), False
+            case Gate():
+                return await self.gate(ask), (), False
+            case asks.Generation():
+                return asks.Told(), (), False
+
     async def write(self, ask: asks.Write) -> asks.Written:
         """Ask the writer, in blocks; what the budget does not reach stays empty.
 
@@ -76,12 +96,10 @@ class Answering:
             )
             for draft in ask.drafts
         ]
-        try:
+        with suppress(OverBudget):
             for start in range(0, len(requests), BLOCK_SIZE):
                 block = await self._writer.generate(requests[start : start + BLOCK_SIZE], self._meter)
                 texts.extend(reply.text for reply in block.answers)
-        except OverBudget:
-            pass
         unsent = len(requests) - len(texts)
         return asks.Written(texts=(*texts, *[""] * unsent), unsent=unsent)
 

@@ -19,7 +19,7 @@ from promptbreeder.evolution.validation import Rejection
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.answering import Answering
 from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Probe, Stored, ask_hash
-from promptbreeder.runs.ledger import BlockResult, Ledger
+from promptbreeder.runs.ledger import Ledger
 from promptbreeder.runs.outcome import Outcome, Progress
 from promptbreeder.runs.plan import Plan
 
@@ -255,22 +255,7 @@ class Driver:
         if isinstance(ask, asks.Immigrants):
             return await self._journal.append_arrivals(number, ask, self._now())
         before, known = self._meter.used, len(self._meter.seen)
-        results: tuple[BlockResult, ...] = ()
-        exhausted = False
-        answer: AnyAnswer
-        match ask:
-            case asks.Write():
-                answer = await answering.write(ask)
-            case asks.Attempt():
-                answer, exhausted = await answering.attempt(ask)
-            case asks.Measure():
-                answer, results, exhausted = await answering.measure(ask)
-            case Probe():
-                answer = await answering.probe(ask)
-            case Gate():
-                answer = await answering.gate(ask)
-            case asks.Generation():
-                answer = asks.Told()
+        answer, results, exhausted = await answering.answer(ask)
         entry = Entry(
             answer=answer,
             usage=self._meter.used - before,
