@@ -11,17 +11,21 @@ INFERENCE = frozenset({"/api/generate", "/api/chat"})
 class Faults:
     """Switches that a test sets on `StandIn.faults`, at any time. A number says how often; 0 is off.
 
-    The faults of answers (`drop`, `busy`, `html`, `crash`) hit requests to the paths in `paths` only.
+    The faults of answers (`drop` to `crash`) hit requests to the paths in `paths` only.
     """
 
     paths: Collection[str] | None = INFERENCE
-    """Which requests the first four faults hit; None: all."""
+    """Which requests these faults hit; None: all."""
     drop: int = 0
     """Close the connection without an answer."""
     busy: int = 0
     """Answer 503, as a full queue does."""
     html: int = 0
     """Answer with a page of HTML and status 200, as a proxy or a portal in between does."""
+    strange: int = 0
+    """Answer with JSON whose numbers are texts."""
+    garbled: int = 0
+    """Say that the answer is compressed, and send something else."""
     crash: bool = False
     """Close this connection and all others, and refuse new ones until `StandIn.revive()`."""
     error_mid_stream: int = 0

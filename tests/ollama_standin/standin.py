@@ -172,6 +172,10 @@ class StandIn:
             exchange.send(503, {"error": "server busy, please try again.  maximum pending requests exceeded"})
         elif self.faults.strikes("html"):
             exchange.send(200, _A_PAGE, "text/html; charset=utf-8")
+        elif self.faults.strikes("strange"):
+            exchange.send(200, {"done": True, "response": "Hi", "prompt_eval_count": "many"})
+        elif self.faults.strikes("garbled"):
+            exchange.send_garbled()
         elif self.faults.strikes("crash"):
             exchange.drop()
             self.crash()

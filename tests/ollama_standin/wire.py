@@ -70,6 +70,14 @@ class Exchange(BaseHTTPRequestHandler):
         if self.command != "HEAD":
             self.wfile.write(data)
 
+    def send_garbled(self) -> None:
+        """Send what says to be compressed and is not."""
+        self.send_response(200)
+        self.send_header("Content-Encoding", "gzip")
+        self.send_header("Content-Length", "4")
+        self.end_headers()
+        self.wfile.write(b"none")
+
     def stream(self, lines: Iterator[object]) -> None:
         """Send objects as they come, one a line. An error before the first has its status; later it is a line."""
         try:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from mcp import Client
 
+from promptbreeder.errors import InvalidInput
 from promptbreeder.models.ollama.wire import Wire
 from promptbreeder_server.compose import compose
 from promptbreeder_server.settings import Settings
@@ -56,6 +57,29 @@ def test_the_backend_is_on_this_machine_unless_said_otherwise(host: str | None) 
     assert Wire(host).address == "http://127.0.0.1:11434"
 
 
+@pytest.mark.parametrize(
+    ("host", "address"),
+    [
+        ("::1", "http://[::1]:11434"),
+        ("[::]:9", "http://[::1]:9"),
+        ("::", "http://[::1]:11434"),
+        ("10.0.0.0", "http://10.0.0.0:11434"),
+        ("https://0.0.0.0/ollama", "https://127.0.0.1:443/ollama"),
+        ("ollama.example:80", "http://ollama.example:80"),
+    ],
+)
+def test_an_address_is_read_as_ollama_reads_it(host: str, address: str) -> None:
+    """Bare IPv6 addresses too; all addresses of a machine mean this one, and only those."""
+    assert Wire(host).address == address
+
+
+@pytest.mark.parametrize("host", ["http://x:99999", "http://[::1", "x:port"])
+def test_what_is_no_address_is_an_error_that_names_the_setting(host: str) -> None:
+    """It is a user's typing error, not a crash."""
+    with pytest.raises(InvalidInput, match=r"OLLAMA_HOST is .*127\.0\.0\.1:11434"):
+        Wire(host)
+
+
 def test_only_the_environment_says_otherwise(tmp_path: Path) -> None:
     """There is one place, and it is read once, at the start."""
     settings = Settings.read({"PROMPTBREEDER_HOME": str(tmp_path), "OLLAMA_HOST": "http://192.0.2.1:1"})
@@ -65,7 +89,7 @@ def test_only_the_environment_says_otherwise(tmp_path: Path) -> None:
     assert compose(settings) is not None
 
 
-@pytest.mark.parametrize("host", [None, "localhost", "127.0.0.1:9", "[::1]:9"])
+@pytest.mark.parametrize("host", [None, "localhost", "127.0.0.1:9", "[::1]:9", "::1", "[::]", "::", "0.0.0.0"])  # noqa: S104
 def test_what_is_for_this_machine_goes_through_no_proxy_and_follows_no_redirect(host: str | None) -> None:
     """A proxy in the environment, or a backend that points elsewhere, must not carry examples away."""
     client = Wire(host)._client._client

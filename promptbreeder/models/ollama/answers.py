@@ -1,22 +1,121 @@
-"""What an answer of the server says: its text, its counts, its rates; and what answers tell of a block together."""
+"""What a server says, and no more of it than is needed; and what its answers tell of a block together.
+
+Fields that are zero or empty are left out by some versions and null in others.
+"""
 
 import math
 import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
 
 _NANO = 1e9
+_Byte = Annotated[int, Field(ge=0, le=255)]
 
 
-def text_of(answer: dict[str, Any]) -> str:
-    """Return what was generated, by whichever route it was asked for."""
-    message = answer.get("message") or {}
-    return str(answer.get("response") or message.get("content") or "")
+class _Said(BaseModel):
+    model_config = ConfigDict(frozen=True)
 
 
-def counts_of(answer: dict[str, Any]) -> tuple[int, int]:
-    """Return how many tokens were read and written; what is zero is left out of the answer."""
-    return int(answer.get("prompt_eval_count", 0)), int(answer.get("eval_count", 0))
+class Token(_Said):
+    """A token with its log-probability."""
+
+    token: str = ""
+    codes: tuple[_Byte, ...] | None = Field(default=None, alias="bytes")
+    logprob: FiniteFloat
+
+    @property
+    def content(self) -> bytes:
+        """Its bytes; a token may end within a character, and its text does not tell then."""
+        return bytes(self.codes) if self.codes else self.token.encode(errors="replace")
+
+
+class TakenToken(Token):
+    """The token that was taken at a place, and the likeliest ones there."""
+
+    top_logprobs: tuple[Token, ...] | None = None
+
+
+class Turn(_Said):
+    """What the model said in a chat."""
+
+    content: str | None = None
+
+
+class Answer(_Said):
+    """An answer of /api/generate or /api/chat."""
+
+    response: str | None = None
+    message: Turn | None = None
+    done: bool | None = None
+    prompt_eval_count: int | None = None
+    prompt_eval_duration: int | None = None
+    """Nanoseconds."""
+    eval_count: int | None = None
+    eval_duration: int | None = None
+    logprobs: tuple[TakenToken, ...] | None = None
+
+    @property
+    def text(self) -> str:
+        """What was generated, by whichever route it was asked for."""
+        return self.response or (self.message.content if self.message else "") or ""
+
+    @property
+    def read(self) -> int:
+        """Tokens of the prompt."""
+        return self.prompt_eval_count or 0
+
+    @property
+    def wrote(self) -> int:
+        """Tokens that were generated."""
+        return self.eval_count or 0
+
+
+class VersionAnswer(_Said):
+    """An answer of /api/version."""
+
+    version: str
+
+
+class Details(_Said):
+    """Of a model that is listed."""
+
+    family: str | None = None
+
+
+class Listed(_Said):
+    """A model in an answer of /api/tags."""
+
+    name: str
+    digest: str
+    size: int | None = None
+    """Bytes."""
+    details: Details | None = None
+
+
+class TagsAnswer(_Said):
+    """An answer of /api/tags."""
+
+    models: tuple[Listed, ...] | None = None
+
+
+class ShowAnswer(_Said):
+    """An answer of /api/show."""
+
+    model_info: dict[str, Any] | None = None
+    template: str | None = None
+    capabilities: tuple[str, ...] | None = None
+
+
+class Progress(_Said):
+    """A line of a streamed answer of /api/pull or /api/create."""
+
+    status: str | None = None
+    completed: int | None = None
+    """Bytes."""
+    total: int | None = None
+    error: str | None = None
 
 
 def rate_of(tokens: int, nanoseconds: int | None) -> float:

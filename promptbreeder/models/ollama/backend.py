@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import anyio
 
@@ -20,7 +20,7 @@ from promptbreeder.models.base import (
     Reply,
     Sampling,
 )
-from promptbreeder.models.ollama.answers import counts_of, rate_of, shared_prefix, text_of
+from promptbreeder.models.ollama.answers import Answer, rate_of, shared_prefix
 from promptbreeder.models.ollama.bodies import BATCH, Asked, Bodies
 from promptbreeder.models.ollama.scoring import (
     REVISION,
@@ -141,10 +141,10 @@ class OllamaModel:
             answer = await self._ask(bodies.generate(request.messages, request.sampling, request.opening))
             if isinstance(answer, str):
                 return Reply("", 0, 0, failure=answer)
-            read, wrote = counts_of(answer)
-            if not answer.get("done"):
-                return Reply("", read, wrote, failure="the server broke the reply off (it repeats itself)")
-            return Reply(text_of(answer), read, wrote)
+            if not answer.done:
+                broken = "the server broke the reply off (it repeats itself)"
+                return Reply("", answer.read, answer.wrote, failure=broken)
+            return Reply(answer.text, answer.read, answer.wrote)
 
         replies = await self._all(requests, one)
         texts = [chatml.render(request.messages, request.opening) for request in requests]
@@ -174,14 +174,14 @@ class OllamaModel:
                 if isinstance(answer, str):
                     return Choice((), 0, failure=answer)
                 if way := places(answer):
-                    return Choice(first_token_scores(way[0], plain, firsts), counts_of(answer)[0])
+                    return Choice(first_token_scores(way[0], plain, firsts), answer.read)
                 # The model would end its turn at once, and of a token without text nothing is told: hold it to them.
             answer = await self._ask(bodies.one_of(request.messages, plain, longest))
             if isinstance(answer, str):
                 return Choice((), 0, failure=answer)
             if not (way := places(answer)):
                 raise ModelCrashed(f"Ollama gives no log-probabilities for {self._model}; see its log")
-            return Choice(forked_scores(way, plain, text_of(answer)), counts_of(answer)[0])
+            return Choice(forked_scores(way, plain, answer.text), answer.read)
 
         choices = await self._all(requests, one)
         texts = [chatml.render(request.messages) for request in requests]
@@ -223,14 +223,24 @@ class OllamaModel:
             )
         return version, model
 
-    async def _ask(self, asked: Asked) -> dict[str, Any] | str:
+    async def _ask(self, asked: Asked) -> Answer | str:
         """Return the answer, or why this one item cannot be answered."""
         try:
-            return await self._wire.post(*asked)
+            return await self._wire.post(*asked, Answer)
         except Rejected as error:
             if any(word in str(error).lower() for word in _TOO_LONG):
                 return f"the prompt does not fit: {error}"
-            raise ModelCrashed(f"Ollama does not accept the request for {self._model}: {error}") from error
+            raise ModelCrashed(
+                f"Ollama does not accept the request for {self._model} ({error}): is it a model that generates text? "
+                "`promptbreeder-mcp models` lists others"
+            ) from error
+
+    async def _answer(self, asked: Asked) -> Answer:
+        """Return the answer to something short; raises ModelCrashed where there is none."""
+        answer = await self._ask(asked)
+        if isinstance(answer, str):
+            raise ModelCrashed(f"{self.name}: {answer}")
+        return answer
 
     async def _all(self, requests: Sequence[T], one: Callable[[T], Awaitable[R]]) -> list[R]:
         """Return the answers in order. The first is asked for alone: it warms the prefix that all share."""
@@ -264,7 +274,7 @@ class OllamaModel:
             firsts = {}
             for option in suspects(options):
                 asked = self._asking().text(f"{option}\n" * 4, Sampling(max_tokens=1))
-                way = places(await self._wire.post(*asked))
+                way = places(await self._answer(asked))
                 firsts[option] = way[0].taken if way else b""
             self._firsts[key] = firsts
         return self._firsts[key]
@@ -274,10 +284,9 @@ class OllamaModel:
         for _ in range(_TIMES):
             # A beginning of its own: the server must not find it in its cache.
             text = os.urandom(8).hex() + " time" * _TIMED_READ
-            answer = await self._wire.post(*self._asking().text(text, Sampling(max_tokens=_TIMED_WRITE)))
-            read, wrote = counts_of(answer)
-            reads.append(rate_of(read, answer.get("prompt_eval_duration")))
-            writes.append(rate_of(wrote, answer.get("eval_duration")))
+            answer = await self._answer(self._asking().text(text, Sampling(max_tokens=_TIMED_WRITE)))
+            reads.append(rate_of(answer.read, answer.prompt_eval_duration))
+            writes.append(rate_of(answer.wrote, answer.eval_duration))
         return Rates(read=max(reads), write=max(writes))
 
     def _asking(self) -> Bodies:

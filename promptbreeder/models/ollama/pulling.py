@@ -2,14 +2,14 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import anyio.to_thread
 
 from promptbreeder.errors import ModelCrashed, ModelMissing
 from promptbreeder.models import weights
 from promptbreeder.models.base import Pulled
-from promptbreeder.models.ollama.wire import Wire
+from promptbreeder.models.ollama.answers import Progress
+from promptbreeder.models.ollama.wire import Rejected, Wire
 
 TEMPLATE = """{{- range .Messages }}<|im_start|>{{ .Role }}
 {{ .Content }}<|im_end|>
@@ -29,6 +29,10 @@ async def pull(wire: Wire, name: str) -> AsyncIterator[Pulled]:
     try:
         async for part in wire.lines("/api/pull", {"model": name, "stream": True}):
             yield _progress(part)
+    except Rejected as error:
+        raise ModelMissing(
+            f"{name} is no model that Ollama can pull: {error}; is it spelt as in its library?"
+        ) from error
     except (ModelCrashed, ModelMissing) as error:
         # The server tells in its answer's midst what went wrong between it and its library.
         raise ModelMissing(
@@ -53,5 +57,5 @@ async def register(wire: Wire, name: str, file: Path) -> AsyncIterator[Pulled]:
         yield _progress(part)
 
 
-def _progress(part: dict[str, Any]) -> Pulled:
-    return Pulled(str(part.get("status", "")), int(part.get("completed", 0)), int(part.get("total", 0)))
+def _progress(part: Progress) -> Pulled:
+    return Pulled(part.status or "", part.completed or 0, part.total or 0)

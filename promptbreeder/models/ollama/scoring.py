@@ -9,7 +9,8 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from promptbreeder.models.ollama.answers import Answer
 
 _END = (b"<|im_end|>", b"<|endoftext|>", b"</s>")
 """What an empty label begins with; most servers give the end of a turn no text."""
@@ -34,17 +35,15 @@ class Place:
         return max(_NEVER, min([*listed, math.log(left) if left > 0 else _NEVER]))
 
 
-def places(answer: dict[str, Any]) -> tuple[Place, ...]:
+def places(answer: Answer) -> tuple[Place, ...]:
     """Return the places of an answer, empty where it tells no probabilities."""
     return tuple(
         Place(
-            taken=_bytes(entry),
+            taken=taken.content,
             # What was taken is among the likeliest unless a grammar forced it.
-            tokens=tuple(
-                {_bytes(top): float(top["logprob"]) for top in (entry, *(entry.get("top_logprobs") or ()))}.items()
-            ),
+            tokens=tuple({token.content: token.logprob for token in (taken, *(taken.top_logprobs or ()))}.items()),
         )
-        for entry in answer.get("logprobs") or ()
+        for taken in answer.logprobs or ()
     )
 
 
@@ -133,8 +132,3 @@ def _begins(option: bytes, token: bytes) -> bool:
 def _together(values: Sequence[float]) -> float:
     highest = max(values)
     return min(0.0, highest + math.log(math.fsum(math.exp(value - highest) for value in values)))
-
-
-def _bytes(entry: dict[str, Any]) -> bytes:
-    # A token may end within a character; only its bytes tell then.
-    return bytes(entry["bytes"]) if entry.get("bytes") else str(entry.get("token", "")).encode(errors="replace")

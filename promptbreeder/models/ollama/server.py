@@ -2,9 +2,10 @@
 
 import re
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from promptbreeder.errors import ModelMissing, ModelUnreachable
+from promptbreeder.models.ollama.answers import ShowAnswer, TagsAnswer, VersionAnswer
 from promptbreeder.models.ollama.wire import Wire
 
 REFUSES_LONG_PROMPTS = (0, 12, 6)
@@ -45,7 +46,7 @@ class Shape:
     """How a model wants to be asked."""
 
     context: int
-    """Longest context that it was made for, in tokens."""
+    """Longest context that it was made for, in tokens; 0 where that is not told."""
     chatml: bool
     thinks: bool
 
@@ -56,8 +57,7 @@ async def version_of(wire: Wire, *, seconds: float = 30.0) -> Version:
     Raises:
         ModelUnreachable: if it is too old to be of use.
     """
-    said = await wire.get("/api/version", seconds=seconds)
-    version = Version.parse(str(said.get("version", "")))
+    version = Version.parse((await wire.get("/api/version", VersionAnswer, seconds=seconds)).version)
     if version.numbers < REFUSES_LONG_PROMPTS:
         raise ModelUnreachable(
             f"Ollama at {wire.address} is version {version.text}; 0.12.6 or newer is needed (older ones cut long "
@@ -68,15 +68,10 @@ async def version_of(wire: Wire, *, seconds: float = 30.0) -> Version:
 
 async def models_of(wire: Wire, *, seconds: float = 30.0) -> tuple[Held, ...]:
     """Return what the server holds, in its own order."""
-    said = await wire.get("/api/tags", seconds=seconds)
+    said = await wire.get("/api/tags", TagsAnswer, seconds=seconds)
     return tuple(
-        Held(
-            name=str(model.get("name") or model.get("model") or ""),
-            digest=str(model.get("digest", "")),
-            size=int(model.get("size", 0)),
-            family=str((model.get("details") or {}).get("family", "")),
-        )
-        for model in said.get("models") or ()
+        Held(model.name, model.digest, model.size or 0, (model.details.family if model.details else "") or "")
+        for model in said.models or ()
     )
 
 
@@ -98,12 +93,12 @@ async def held(wire: Wire, name: str) -> Held:
 
 async def shape_of(wire: Wire, name: str) -> Shape:
     """Return how the model wants to be asked, from its metadata."""
-    said = await wire.post("/api/show", {"model": name})
-    info: dict[str, Any] = said.get("model_info") or {}
-    context = info.get(f"{info.get('general.architecture', '')}.context_length", 0)
-    template = str(said.get("template", ""))
+    said = await wire.post("/api/show", {"model": name}, ShowAnswer)
+    info = said.model_info or {}
+    context = info.get(f"{info.get('general.architecture', '')}.context_length")
+    template = said.template or ""
     return Shape(
-        context=int(context or 0),
+        context=context if isinstance(context, int) else 0,
         chatml="<|im_start|>" in template and "<|im_end|>" in template,
-        thinks="thinking" in (said.get("capabilities") or ()),
+        thinks="thinking" in (said.capabilities or ()),
     )

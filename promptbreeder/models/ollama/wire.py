@@ -6,20 +6,19 @@ report a refused connection in two ways.
 """
 
 import contextlib
-import ipaddress
-import json
 import ssl
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Any, Final, TypeVar
 
 import anyio
 import httpx
 import ollama
-from ollama._client import _parse_host
+from pydantic import BaseModel, ValidationError
 
 from promptbreeder.errors import ModelBusy, ModelCrashed, ModelError, ModelMissing, ModelTimeout, ModelUnreachable
+from promptbreeder.models.ollama.address import address_of, is_local
+from promptbreeder.models.ollama.answers import Progress
 
 CONNECT_SECONDS = 5.0
 READ_SECONDS = 300.0
@@ -31,6 +30,7 @@ BUSY_PAUSES: Final = [0.5, 1.0, 2.0, 4.0]
 _NOT_FOUND, _BAD_REQUEST, _TOO_MANY, _UNAVAILABLE = 404, 400, 429, 503
 _REFUSED = (401, 403)
 _SHOWN = 200
+Kind = TypeVar("Kind", bound=BaseModel)
 
 
 class Rejected(ModelError):
@@ -41,51 +41,53 @@ class Wire:
     """Talks to the server at one address."""
 
     def __init__(self, host: str | None) -> None:
-        """Name the server as OLLAMA_HOST does; nothing is sent yet."""
-        # A server told to listen on all addresses is reached on this machine's own.
-        host = (host or "").replace("0.0.0.0", "127.0.0.1")  # noqa: S104 - replaced, not bound to
-        self.address = _parse_host(host)
+        """Name the server as OLLAMA_HOST does; nothing is sent yet.
+
+        Raises:
+            InvalidInput: if that is no address.
+        """
+        self.address = address_of(host)
         plain = self.address.startswith("http:")
         self._client = ollama.AsyncClient(
             host=self.address,
             timeout=httpx.Timeout(READ_SECONDS, connect=CONNECT_SECONDS),
-            trust_env=not _is_local(self.address),
+            trust_env=not is_local(self.address),
             follow_redirects=False,
             # Reading all certificates takes longer than most requests; without TLS none is needed.
             verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if plain else True,
         )
 
-    async def get(self, path: str, *, seconds: float = OVERALL_SECONDS) -> dict[str, Any]:
-        """Return the JSON object at `path`; raises as `post`."""
-        return await self._answer("GET", path, None, seconds)
+    async def get(self, path: str, kind: type[Kind], *, seconds: float = OVERALL_SECONDS) -> Kind:
+        """Return what is at `path`; raises as `post`."""
+        return await self._answer("GET", path, None, kind, seconds)
 
-    async def post(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Return the JSON object that answers `body`. Asked again only where the server's queue is full.
+    async def post(self, path: str, body: dict[str, Any], kind: type[Kind]) -> Kind:
+        """Return what answers `body`. Asked again only where the server's queue is full.
 
         Raises:
             ModelUnreachable: if nothing answers, or something that is no Ollama.
             ModelMissing: if the model is not there.
             ModelTimeout: if the answer takes too long.
             ModelBusy: if the queue stays full.
-            ModelCrashed: if the connection breaks off or the server fails.
+            ModelCrashed: if the connection breaks off, the server fails, or its answer is not of this kind.
             Rejected: if the request cannot be answered.
         """
         for pause in BUSY_PAUSES:
             with contextlib.suppress(ModelBusy):
-                return await self._answer("POST", path, body, OVERALL_SECONDS)
+                return await self._answer("POST", path, body, kind, OVERALL_SECONDS)
             await anyio.sleep(pause)
-        return await self._answer("POST", path, body, OVERALL_SECONDS)
+        return await self._answer("POST", path, body, kind, OVERALL_SECONDS)
 
-    async def lines(self, path: str, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-        """Yield the objects of a streamed answer; raises as `post`, also in its midst."""
+    async def lines(self, path: str, body: dict[str, Any]) -> AsyncIterator[Progress]:
+        """Yield the lines of a streamed answer; raises as `post`, also in its midst."""
         with translated(self.address):
             async with self._client._client.stream("POST", path, json=body) as response:  # noqa: SLF001 - see above
                 if response.is_error:
                     raise ollama.ResponseError((await response.aread()).decode(errors="replace"), response.status_code)
                 async for line in response.aiter_lines():
-                    part = json.loads(line)
-                    if part.get("error"):
-                        raise ollama.ResponseError(str(part["error"]))
+                    part = Progress.model_validate_json(line)
+                    if part.error:
+                        raise ollama.ResponseError(part.error)
                     yield part
 
     async def upload(self, file: Path, digest: str) -> None:
@@ -106,14 +108,13 @@ class Wire:
         """Close all connections."""
         await self._client._client.aclose()  # noqa: SLF001 - not every version of the client has a method for it
 
-    async def _answer(self, method: str, path: str, body: dict[str, Any] | None, seconds: float) -> dict[str, Any]:
+    async def _answer(
+        self, method: str, path: str, body: dict[str, Any] | None, kind: type[Kind], seconds: float
+    ) -> Kind:
         with translated(self.address):
             with anyio.fail_after(seconds):
                 response = await self._client._request_raw(method, path, json=body)  # type: ignore[no-untyped-call] # noqa: SLF001 - see above
-            answer = response.json()
-            if not isinstance(answer, dict):
-                raise json.JSONDecodeError("not an object", response.text, 0)
-            return answer
+            return kind.model_validate_json(response.content)
 
 
 @contextlib.contextmanager
@@ -127,11 +128,16 @@ def translated(address: str) -> Iterator[None]:
         ) from error
     except (TimeoutError, httpx.TimeoutException) as error:
         raise ModelTimeout(f"Ollama at {address} gave no answer in time; is the machine overloaded?") from error
-    except httpx.TransportError as error:
+    except httpx.HTTPError as error:
         raise ModelCrashed(f"the connection to Ollama at {address} broke off ({error}); see Ollama's log") from error
     except ollama.ResponseError as error:
         raise _meaning(error, address) from error
-    except ValueError as error:
+    except ValidationError as error:
+        first = error.errors()[0]
+        if place := ".".join(map(str, first["loc"])):
+            raise ModelCrashed(
+                f"Ollama at {address} answered what is not understood ({place}: {first['msg']}); see its log"
+            ) from error
         raise ModelUnreachable(
             f"what answers at {address} is no Ollama, or a proxy stands before it (no JSON); check OLLAMA_HOST"
         ) from error
@@ -152,10 +158,3 @@ def _meaning(error: ollama.ResponseError, address: str) -> ModelError:
             f"what answers at {address} is no Ollama, or too old a one ({status}); check OLLAMA_HOST"
         )
     return ModelCrashed(f"Ollama at {address} failed: {said or status}; see its log")
-
-
-def _is_local(address: str) -> bool:
-    host = urlsplit(address).hostname or ""
-    with contextlib.suppress(ValueError):
-        return ipaddress.ip_address(host).is_loopback
-    return host == "localhost"

@@ -204,6 +204,8 @@ async def test_a_full_queue_is_asked_again(
     [
         ({"drop": 1}, ModelCrashed, "broke off"),
         ({"html": 1}, ModelUnreachable, "no Ollama"),
+        ({"strange": 1}, ModelCrashed, "prompt_eval_count"),
+        ({"garbled": 1}, ModelCrashed, "broke off"),
         ({"crash": True}, ModelCrashed, "broke off"),
         ({"error_mid_stream": 1}, ModelCrashed, "failed"),
     ],

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from promptbreeder.models.ollama.answers import Answer
 from promptbreeder.models.ollama.scoring import (
     Place,
     first_token_scores,
@@ -117,8 +118,8 @@ def test_a_label_that_another_one_begins_with_ends_with_the_quotation_mark() -> 
 
 def test_bytes_of_a_token_count_before_its_text() -> None:
     """A token that ends within a character has a text that is not its own."""
-    answer = {"logprobs": [{"token": "\ufffd", "bytes": [240, 159], "logprob": -0.5, "top_logprobs": []}]}
-    (found,) = places(answer)
+    told = {"token": "\ufffd", "bytes": [240, 159], "logprob": -0.5, "top_logprobs": []}
+    (found,) = places(Answer.model_validate({"logprobs": [told]}))
     assert found.taken == b"\xf0\x9f"
     assert first_token_scores(found, ("👍", "no"), {})[0] == -0.5
 
