@@ -46,6 +46,14 @@ def test_the_power_of_the_gate_agrees_with_the_plan_of_how_many_examples(benchma
     assert gate.by_examples(n, better, worse)[0] >= 0.8 > gate.by_examples(n - 1, better, worse)[0]
 
 
+def test_the_examples_that_a_gain_needs_grow_with_how_often_two_versions_differ(benchmark: Load) -> None:
+    """They differ on the gain at least; where no size that is tried is enough, no number is told."""
+    needed = {(row["gain"], row["differ"]): row["needed"] for row in benchmark("gate").needed_rows()}
+    assert needed[0.2, 0.2] < needed[0.2, 0.5] == examples_needed(0.2, 0.5)
+    assert needed[0.05, 0.5] == float("inf")
+    assert all(differ >= gain for gain, differ in needed)
+
+
 def test_equal_versions_pass_by_examples_and_votes_in_fewer_than_5_of_100_cases(benchmark: Load) -> None:
     """And a votes test on its own wins as often as the table of votes says."""
     gate, votes = benchmark("gate"), benchmark("votes")
