@@ -27,8 +27,8 @@ _INTRODUCTION = """\
 Made by `benchmarks/compare.py --table` from the rows that it measured; [benchmarks/README.md](../benchmarks/README.md)
 says what each method is, and the commands. All methods have the same model, scorer, train lines (60), development
 lines (100) and token budget, which not all use up; `auto` may show up to 48 train lines in a prompt, all else of ours
-and the random demonstrations up to 8. Accuracy is the mean over the seeds, each judged once; the interval (Wilson, 95 %)
-is about the lines, which are the same for all seeds. `free`, `constrained` and `calibrated` are the same prompt, or the
+and the random demonstrations up to 8. Accuracy is the mean over the seeds, each judged once; the interval (Wilson,
+95 %) is about the lines, which are the same for all seeds. `free`, `constrained` and `calibrated` are the same prompt, or the
 very chat that another library sends, under each way of taking the answer: what differs between the columns comes from
 the decoding, what differs between rows in a column comes from the prompt. For other libraries `accuracy` is `free`:
 the answers as the library itself reads them. Tokens are those of the search, read and generated; what a model has just

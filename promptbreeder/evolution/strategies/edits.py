@@ -2,8 +2,8 @@
 
 A beam of the best few prompts. Each round takes one family of edits, in turn: first demonstrations and decoding, where
 a tiny model gains most, then format, remedies for what fails, wording, and ablation; then again. The round's candidates
-race on the same blocks, two thirds of them dropped after each; the last one is measured in full if it leads the best prompt
-so far, and enters the beam. So there is always a completely measured candidate; the runner picks the winner.
+race on the same blocks, two thirds of them dropped after each; the last one is measured in full if it leads the best
+prompt so far, and enters the beam. So there is always a completely measured candidate; the runner picks the winner.
 """
 
 from collections.abc import Sequence
