@@ -24,15 +24,16 @@ _SHORT = 160
 _INTRODUCTION = """\
 # Prompt search compared
 
-Made by `benchmarks/compare.py --table` from the rows that it measured; [benchmarks/README.md](../benchmarks/README.md)
-says what each method is, and the commands. All methods have the same model, scorer, train lines (60), development
-lines (100) and token budget, which not all use up; `auto` may show up to 48 train lines in a prompt, all else of ours
-and the random demonstrations up to 8. Accuracy is the mean over the seeds, each judged once; the interval (Wilson,
-95 %) is about the lines, which are the same for all seeds. `free`, `constrained` and `calibrated` are the same prompt, or the
-very chat that another library sends, under each way of taking the answer: what differs between the columns comes from
-the decoding, what differs between rows in a column comes from the prompt. For other libraries `accuracy` is `free`:
-the answers as the library itself reads them. Tokens are those of the search, read and generated; what a model has just
-read is not counted again, and cache hits cost nothing."""
+Made by `benchmarks/compare.py --table` from the rows that it measured;
+[benchmarks/README.md](../benchmarks/README.md) says what each method is, and the commands. All methods have the same
+model, scorer, train lines (60), development lines (100) and token budget, which not all use up; `auto` may show up to
+48 train lines in a prompt, all else of ours and the random demonstrations up to 8. Accuracy is the mean over the
+seeds, each judged once; the interval (Wilson, 95 %) is about the lines, which are the same for all seeds. `free`,
+`constrained` and `calibrated` are the same prompt, or the very chat that another library sends, under each way of
+taking the answer: what differs between the columns comes from the decoding, what differs between rows in a column
+comes from the prompt. For other libraries `accuracy` is `free`: the answers as the library itself reads them. Tokens
+are those of the search, read and generated; what a model has just read is not counted again, and cache hits cost
+nothing."""
 _PROTOCOL = """\
 `published` is what EvoPrompt (arXiv 2309.08532) reports for Alpaca-7B, a model 52 times larger than SmolLM2-135M, under
 another decoding protocol and on other lines: it is no measurement of this page."""
