@@ -201,11 +201,12 @@ class Service:
         return await usecases.monitoring.last_looks(self._bench)
 
     async def fitness(self, skill: str | None = None, version: int | None = None, *, headroom: bool = False) -> Fitness:
-        """Return one line a skill, or all that is known of a version; with `headroom`, check production's anew."""
-        found = await usecases.drifting.with_drift(
-            self._bench, await usecases.judging.get_fitness(self._bench, skill, version)
-        )
-        return await usecases.scouting.with_headroom(self._bench, found, check=headroom)
+        """Return one line a skill, or all that is known of a version; `headroom`: check production's, no more."""
+        if headroom:
+            await usecases.scouting.check_production(self._bench, skill, version)
+        found = await usecases.judging.get_fitness(self._bench, skill, version, measuring=not headroom)
+        found = await usecases.drifting.with_drift(self._bench, found)
+        return await usecases.scouting.with_headroom(self._bench, found)
 
     async def prompt(
         self, skill: str, version: int | None = None, text: str | None = None, *, offering: bool = False

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from operator import itemgetter
 
-from promptbreeder.errors import ModelError
+from promptbreeder.errors import InvalidInput, ModelError
 from promptbreeder.evaluation.fitness import latency_seconds
 from promptbreeder.lifecycle.gate import accuracy_of, compare, uses_since_renewal
 from promptbreeder.lifecycle.promotion import (
@@ -146,16 +146,19 @@ def cost_of(evaluation: Evaluation, rates: Rates) -> Cost:
     return Cost(latency_seconds(fresh, written, rates), fresh + written, evaluation.unparsable)
 
 
-async def get_fitness(bench: Workbench, name: str | None, number: int | None) -> Fitness:
+async def get_fitness(bench: Workbench, name: str | None, number: int | None, *, measuring: bool = True) -> Fitness:
     """Return one line a skill, or all that is known of one version; what was never measured is measured now.
 
-    Without the skill's model, what was measured before is all that is known.
+    Without the skill's model, or without `measuring`, what was measured before is all that is known.
 
     Raises:
+        InvalidInput: for a version of no skill.
         NotFound: if there is no such skill or version.
         ModelError: if the skill's model cannot be had, and the version was never measured.
     """
     if name is None:
+        if number is not None:
+            raise InvalidInput(f"which skill's version {number}? Name the skill, or leave the version out to see all")
         return Fitness(skills=await list_skills(bench))
 
     def look(db: Tables) -> tuple[Skill, Version, Version]:
@@ -165,30 +168,20 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
     skill, production, version = await bench.store.read(look)
     on = await answered_by_now(bench, skill)
     won, lost = await bench.store.read(lambda db: duels.record(duels.counting(db, name, on), version.n))
-    in_production = version.n == production.n
-    judged, verdict = None, "In production."
     try:
-        if not in_production:
-            judged = await judge(bench, skill, version, production)
-            verdict = " ".join(filter(None, (judged.found.sentence, forbidden(skill, version))))
-        measured: dict[str, object] = (
-            {} if skill.metric == "preference" else await _measured(bench, skill, version, production)
+        judged, verdict, measured = await (
+            _looked_into(bench, skill, version, production)
+            if measuring
+            else _known_before(bench, version, production, f"get_fitness('{name}') measures and shows the rest")
         )
     except ModelError as error:
-        judged, measured = None, await bench.store.read(lambda db: _stored(db, version, production))
+        judged, verdict, measured = await _known_before(bench, version, production, str(error).rstrip("."))
         if measured["gate"] is None:
             raise
-        verdict = (
-            f"{'In production' if in_production else 'Not judged'}; only what was measured before is shown: "
-            f"{str(error).rstrip('.')}."
-        )
-    if in_production and measured and measured["gate"] is None:
-        # Of any other version the verdict says so already.
-        verdict = f"{verdict} Not measured: {NO_GATE_EXAMPLE}."
     known = VersionFitness(
         skill=name,
         version=version.n,
-        production=in_production,
+        production=version.n == production.n,
         decoding=version.prompt.decoding,
         votes={"won": won, "lost": lost},
         gate=None,
@@ -197,6 +190,32 @@ async def get_fitness(bench: Workbench, name: str | None, number: int | None) ->
         flags=tuple(map(str, flags_of(version.prompt))),
     )
     return Fitness(version=known.model_copy(update=measured))
+
+
+_Found = tuple[Judgement | None, str, dict[str, object]]
+"""The judgement on a version, the verdict in words, and what was measured."""
+
+
+async def _looked_into(bench: Workbench, skill: Skill, version: Version, production: Version) -> _Found:
+    """Return all that can be said of a version; what was never measured is measured now."""
+    judged, verdict = None, "In production."
+    if version.n != production.n:
+        judged = await judge(bench, skill, version, production)
+        verdict = " ".join(filter(None, (judged.found.sentence, forbidden(skill, version))))
+    if skill.metric == "preference":
+        return judged, verdict, {}
+    measured = await _measured(bench, skill, version, production)
+    if judged is None and measured["gate"] is None:
+        # Of any other version the verdict says so already.
+        verdict = f"{verdict} Not measured: {NO_GATE_EXAMPLE}."
+    return judged, verdict, measured
+
+
+async def _known_before(bench: Workbench, version: Version, production: Version, why: str) -> _Found:
+    """Return what is stored of a version, with `why` it is no more."""
+    state = "In production" if version.n == production.n else "Not judged"
+    measured = await bench.store.read(lambda db: _stored(db, version, production))
+    return None, f"{state}; only what was measured before is shown: {why}.", measured
 
 
 async def _measured(bench: Workbench, skill: Skill, version: Version, production: Version) -> dict[str, object]:

@@ -88,23 +88,28 @@ async def known_headroom(bench: Workbench, name: str) -> Headroom | None:
     return Headroom.model_validate_json(checked.body) if checked.fingerprint == measured_on else None
 
 
-async def with_headroom(bench: Workbench, found: Fitness, *, check: bool) -> Fitness:
-    """Return a fitness with what the last headroom check said, where it is of a version in production.
-
-    With `check`, the check is made now; otherwise nothing is measured here.
+async def check_production(bench: Workbench, name: str | None, number: int | None) -> None:
+    """Check the headroom of a skill whose production version may be named as well.
 
     Raises:
-        InvalidInput: if there is no such version to check.
+        InvalidInput: if no skill or another version is named; else as `check_headroom`.
+        ModelError: if the skill's model cannot be had.
     """
+    production = None if name is None else (await bench.store.read(lambda db: versions.production(db, name))).n
+    if name is None or number not in {None, production}:
+        raise InvalidInput("headroom is of a skill's production version: name the skill, and no other version")
+    await check_headroom(bench, name)
+
+
+async def with_headroom(bench: Workbench, found: Fitness) -> Fitness:
+    """Return a fitness with what the last headroom check said, where it is of a version in production."""
     version = found.version
     if version is None or not version.production:
-        if check:
-            raise InvalidInput("headroom is of a skill's production version: name the skill, and no other version")
         return found
     name = version.skill
     if (await bench.store.read(lambda db: skills.get(db, name))).metric == "preference":
         return found
-    known = await check_headroom(bench, name) if check else await known_headroom(bench, name)
+    known = await known_headroom(bench, name)
     said = str(known) if known else UNCHECKED.format(skill=name)
     return found.model_copy(update={"version": version.model_copy(update={"headroom": said})})
 

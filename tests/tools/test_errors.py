@@ -21,6 +21,8 @@ MISTAKES: list[tuple[str, dict[str, Any], str]] = [
     ("get_prompt", {"skill": "../../etc/passwd"}, "there are: tickets"),
     ("get_prompt", {"skill": "tickets", "version": 7}, "no version 7"),
     ("get_fitness", {"skill": "tickets", "version": 7}, "no version 7"),
+    ("get_fitness", {"version": 2}, "which skill's version 2? Name the skill, or leave the version out to see all"),
+    ("get_fitness", {"headroom": True}, "name the skill, and no other version"),
     ("define_skill", {**NEW, "name": "Bad Name"}, "'Bad Name' is not a skill name; use 1-64 of a-z, 0-9 and '-'"),
     ("define_skill", {**NEW, "name": "x" * 65}, "at most 64 characters"),
     ("define_skill", {"name": "new", "prompt": "p"}, "description: a new skill needs one, a sentence on"),

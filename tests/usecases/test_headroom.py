@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from promptbreeder.errors import InvalidInput
+from promptbreeder.errors import InvalidInput, NotFound
 from promptbreeder.models.base import Block, Choice, Choose, Generate, Reply
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, SkillDefinition
@@ -162,6 +162,46 @@ async def test_few_examples_are_refused_with_what_to_do(
         await service.define_skill(ticket_skill(examples=tickets(9)), actor)
         with pytest.raises(InvalidInput, match="a headroom check needs 8"):
             await service.headroom("tickets")
+
+
+async def test_asked_for_with_fitness_it_measures_nothing_on_the_gate(service: Service, reader: ScriptedModel) -> None:
+    """It takes as long as it says, however large the gate is; what was measured there before is shown."""
+    found = (await service.fitness("tickets", headroom=True)).version
+    assert found is not None
+    assert (found.gate, found.headroom) == (None, str(await service.headroom("tickets")))
+    assert found.verdict == (
+        "In production; only what was measured before is shown: get_fitness('tickets') measures and shows the rest."
+    )
+    gate = {example.input for example in (await service.examples("tickets", split="gate")).examples}
+    search = {example.input for example in (await service.examples("tickets", split="search")).examples}
+    asked = {request.messages[-1].content for request in reader.requests}
+    assert (gate & asked, search - asked) == (set(), set())
+    measured = (await service.fitness("tickets")).version
+    again = (await service.fitness("tickets", 1, headroom=True)).version
+    assert measured is not None
+    assert again is not None
+    assert again.gate == measured.gate is not None
+
+
+@pytest.mark.parametrize(
+    ("skill", "version", "reason"),
+    [
+        (None, None, "name the skill, and no other version"),
+        ("tickets", 2, "name the skill, and no other version"),
+        ("nobody", None, "no skill named 'nobody'"),
+        ("tone", None, "judged by votes alone"),
+    ],
+)
+@pytest.mark.usefixtures("better")
+async def test_what_cannot_be_checked_is_refused_before_anything_is_measured(
+    service: Service, reader: ScriptedModel, actor: Actor, *, skill: str | None, version: int | None, reason: str
+) -> None:
+    """Nobody waits for the gate of a version first, to learn then that the arguments do not fit."""
+    tone = {"name": "tone", "description": "d", "prompt": "p", "metric": "preference"}
+    await service.define_skill(SkillDefinition.parse(tone), actor)
+    with pytest.raises((InvalidInput, NotFound), match=reason):
+        await service.fitness(skill, version, headroom=True)
+    assert reader.calls == 0
 
 
 async def test_fitness_shows_the_last_check_and_makes_none_by_itself(

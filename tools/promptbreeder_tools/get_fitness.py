@@ -19,7 +19,7 @@ async def get_fitness(
     skill: SkillName | None = None,
     version: Annotated[VersionNumber | None, Field(description="Default: production")] = None,
     headroom: Annotated[  # noqa: FBT002 - the tool's contract
-        bool, Field(description="Check first whether evolving production is worth it; up to a minute")
+        bool, Field(description="Only check whether evolving production is worth it; up to a minute")
     ] = False,
 ) -> Annotated[CallToolResult, Fitness]:
     """Accuracy, fitness, votes of a version, and whether it is ready for production; without skill, a line a skill.
