@@ -19,11 +19,16 @@ class PromptView(Result):
     text: str
     """The instruction."""
     messages: tuple[Turn, ...]
-    """What the executor reads, with the given input or `{{input}}` in its place."""
+    """What the executor reads, with the given input or `{{input}}` in its place.
+
+    In two steps, what it reads in the second: `{{working}}` is what it wrote in the first, which read all before that.
+    """
     content_hash: str
     decoding: str
     labels: tuple[str, ...]
     demonstrations: int
+    second_instruction: str = ""
+    """Of a version that works in two steps: turns the working-out into the answer."""
     origin: str
     operator: str
     parents: tuple[int, ...]
@@ -41,7 +46,7 @@ class PromptView(Result):
         state = "production" if self.production else "not in production"
         head = (
             f"'{self.skill}' version {self.version} ({state}, {self.origin}, {self.decoding} decoding, "
-            f"{self.demonstrations} demonstrations)"
+            f"{self.demonstrations} demonstrations{', in two steps' if self.second_instruction else ''})"
         )
         parents = f" from {', '.join(f'version {parent}' for parent in self.parents)}" if self.parents else ""
         run = f" in run {self.run_id}" if self.run_id else ""

@@ -7,27 +7,32 @@ from pydantic import Field
 from promptbreeder.results.base import Result
 
 
-class BestSoFar(Result):
-    """The best candidate that has been measured on the whole search split."""
+class _Measured(Result):
+    """A prompt that has been measured on the whole search split."""
 
     prompt: str
     search_score: float
-    """Accuracy on the search split: optimistic, since the candidate was chosen by it."""
+    """Accuracy on the search split: optimistic, since the prompt was chosen by it."""
     decoding: str
     demonstrations: int
+    second_instruction: str = ""
+    """Of a prompt that works in two steps: turns the working-out into the answer."""
+
+    @property
+    def texts(self) -> str:
+        """The instruction, quoted, and the second one where there is one."""
+        return f"{self.prompt!r}{f', then {self.second_instruction!r}' if self.second_instruction else ''}"
+
+
+class BestSoFar(_Measured):
+    """The best candidate so far."""
 
 
 RunStatus = Literal["queued", "running", "paused", "cancelled", "failed", "finished"]
 
 
-class Leader(Result):
+class Leader(_Measured):
     """One of the best prompts of a run."""
-
-    prompt: str
-    search_score: float
-    """Accuracy on the search split: optimistic."""
-    decoding: str
-    demonstrations: int
 
 
 class Failure(Result):
@@ -60,7 +65,7 @@ class Brief(Result):
             lines.append(f"Labels: {', '.join(self.labels)}")
         lines.append("Best prompts so far:" if self.best else "No prompt is measured yet.")
         lines += [
-            f"- {leader.search_score:.2f}, {leader.decoding}, {leader.demonstrations} demonstrations: {leader.prompt!r}"
+            f"- {leader.search_score:.2f}, {leader.decoding}, {leader.demonstrations} demonstrations: {leader.texts}"
             for leader in self.best
         ]
         wrong = f"{len(self.failures)} of {self.attempted} train examples tried"
@@ -113,7 +118,7 @@ class _Report(Result):
             baseline = "" if self.baseline is None else f" (production {self.baseline:.2f})"
             lines.append(
                 f"Best on search: {self.best.search_score:.2f}{baseline}, {self.best.decoding} decoding, "
-                f"{self.best.demonstrations} demonstrations: {self.best.prompt!r}"
+                f"{self.best.demonstrations} demonstrations: {self.best.texts}"
             )
         reached = f"Generation {self.generation}/{self.generations}" if self.generations else "First population"
         progress = f"{reached}; {self.tokens:,} of {self.budget_tokens:,} tokens"

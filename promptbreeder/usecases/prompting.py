@@ -14,6 +14,9 @@ from promptbreeder.usecases.ab_tests import offer
 from promptbreeder.usecases.running import within_limit
 from promptbreeder.usecases.workbench import Workbench, iso
 
+WORKING = "{{working}}"
+"""Stands where a prompt of two steps takes what the executor wrote in the first."""
+
 
 async def get_prompt(
     bench: Workbench, name: str, number: int | None, text: str | None, *, offering: bool
@@ -40,16 +43,18 @@ async def get_prompt(
 def view(skill: Skill, version: Version, production: int, parent: Version | None, text: str) -> PromptView:
     """Return a version as it is shown."""
     prompt = version.prompt
+    messages = prompt.render_second(text, WORKING) if prompt.second_instruction else prompt.render(text)
     return PromptView(
         skill=skill.name,
         version=version.n,
         production=version.n == production,
         text=prompt.instruction,
-        messages=tuple(Turn(role=role, content=content) for role, content in prompt.render(text)),
+        messages=tuple(Turn(role=role, content=content) for role, content in messages),
         content_hash=version.content_hash,
         decoding=prompt.decoding,
         labels=skill.labels,
         demonstrations=len(prompt.demonstrations),
+        second_instruction=prompt.second_instruction,
         origin=version.origin,
         operator=version.operator,
         parents=version.parents,

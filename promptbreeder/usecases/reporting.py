@@ -96,6 +96,7 @@ def report_of(run: runs.Run, now: float) -> RunReport:
             search_score=progress.best_accuracy,
             decoding=progress.best.decoding,
             demonstrations=len(progress.best.demonstrations),
+            second_instruction=progress.best.second_instruction,
         )
     return RunReport(
         run_id=run.run_id,

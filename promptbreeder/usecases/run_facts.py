@@ -70,6 +70,7 @@ class RunProgress(BaseModel):
                     search_score=score.accuracy,
                     decoding=prompt.decoding,
                     demonstrations=len(prompt.demonstrations),
+                    second_instruction=prompt.second_instruction,
                 )
                 for prompt, score in progress.leaders
             ),

@@ -26,13 +26,19 @@ async def listed(service: Service) -> list[Prompt]:
 
 
 async def filled_in(service: Service, name: str, arguments: Mapping[str, str]) -> GetPromptResult:
-    """Return the production prompt of a skill, filled in."""
+    """Return the production prompt of a skill, filled in; one that works in two steps is refused."""
     if not arguments.get("input", "").strip():
         raise MCPError(INVALID_PARAMS, "give `input`: the text that the prompt is to work on")
     try:
         view = await service.prompt(name, text=arguments["input"])
     except PromptBreederError as error:
         raise MCPError(INVALID_PARAMS, str(error).encode(errors="replace").decode()) from error
+    if view.second_instruction:
+        raise MCPError(
+            INVALID_PARAMS,
+            f"version {view.version} works in two steps (a working-out, then the answer), which a filled-in prompt "
+            "cannot do: call run_skill, which answers with it",
+        )
     return GetPromptResult(
         description=f"Version {view.version} of '{view.skill}'", messages=list(_messages(view.messages))
     )

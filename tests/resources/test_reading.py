@@ -9,6 +9,7 @@ from mcp import Client, MCPError
 from mcp_types import PromptReference, ResourceTemplateReference, TextResourceContents
 
 from promptbreeder.errors import StoreUnavailable
+from promptbreeder.prompt import Prompt
 from promptbreeder.service import Service
 
 pytestmark = pytest.mark.anyio
@@ -190,6 +191,17 @@ async def test_the_demonstrations_of_a_prompt_are_turns_of_it(client: Client, ca
     assert {message.role for message in messages} <= {"user", "assistant"}
     assert [getattr(message.content, "text", "") for message in messages][-1].endswith(view["messages"][-1]["content"])
     assert sum(message.role == "assistant" for message in messages) in {0, run["best"]["demonstrations"]}
+
+
+async def test_a_prompt_in_two_steps_is_not_filled_in_by_half(
+    client: Client, service: Service, call: Call, evolved: Callable[..., Any]
+) -> None:
+    """It needs an answer in between; the error says who can give it."""
+    version = await evolved(service, Prompt(instruction="Think.", second_instruction="So:"))
+    await call(client, "promote", skill="tickets", version=version, reason="a test", force=True)
+    with pytest.raises(MCPError, match=f"version {version} works in two steps.*call run_skill"):
+        await client.get_prompt("tickets", {"input": "My parcel"})
+    assert (await read(client, "prompt://tickets/production"))["messages"][-1] == {"role": "user", "content": "So:"}
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from mcp_types import TextContent
 
 from promptbreeder.models.base import Block, Choice, Choose, Generate, Reply
 from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.prompt import Prompt
 from promptbreeder.requests import Actor, SkillDefinition
 from promptbreeder.service import Service
 from promptbreeder_server.server import PromptServer
@@ -153,6 +154,24 @@ async def test_gate_and_search_examples_are_never_in_a_brief(
     shown = [failure["input"] for failure in briefs[-1]["brief"]["failures"]]
     assert shown
     assert set(shown) <= set(inputs["train"])
+
+
+async def test_of_a_best_prompt_in_two_steps_both_are_told(
+    free: Path, open_service: Callable[..., Service], call: Callable[..., Any], evolved: Callable[..., Any]
+) -> None:
+    """Half of a prompt tells nobody how it came to its answers."""
+    service = open_service(free, ScriptedModel(lambda _: "billing"))
+    async with Client(PromptServer(service)) as client:
+        two = await evolved(service, Prompt(instruction="Think.", second_instruction="So the queue is:"))
+        await call(client, "promote", skill="tickets", version=two, reason="a test", force=True)
+        run = await call(client, "evolve_prompt", **{**SMALL, "generations": 1}, wait_seconds=60)
+        told = await client.call_tool("get_run", {"run_id": run["run_id"], "brief": True})
+    assert told.structured_content is not None
+    best, brief = told.structured_content["best"], told.structured_content["brief"]
+    assert (best["prompt"], best["second_instruction"]) == ("Think.", "So the queue is:")
+    assert "So the queue is:" in {leader["second_instruction"] for leader in brief["best"]}
+    assert isinstance(told.content[0], TextContent)
+    assert told.content[0].text.count("'Think.', then 'So the queue is:'") == 2
 
 
 async def test_looking_at_failures_takes_a_hundredth_of_the_budget_at_most(

@@ -168,9 +168,10 @@ def test_what_fits_is_left_alone() -> None:
 def test_the_exact_text_of_a_prompt_is_cut_last() -> None:
     """Somebody may take the prompt from the result: what is shown besides gives way to it."""
     text = "t" * 3_500
-    long = view(text=text, messages=(Turn(role="system", content="m" * 9_000),), diff="d" * 9_000, parents=(1,))
+    turns = (Turn(role="system", content="m" * 9_000),)
+    long = view(text=text, second_instruction="So: " * 300, messages=turns, diff="d" * 9_000, parents=(1,))
     shown = fitted(long)
-    assert shown.text == text
+    assert (shown.text, shown.second_instruction) == (text, "So: " * 300)
     assert shown.messages[0].content.endswith("characters more, see the resources]")
     assert len(shown.diff) < 9_000
 
@@ -237,7 +238,16 @@ def test_a_prompt_with_everything_at_its_limit_still_fits() -> None:
     turns = [Turn(role=role, content=long) for _ in range(20) for role, _ in SAID]
     labels, flags = (f"{n} {long[:197]}" for n in range(64)), (long[:100] for _ in range(10))
     shown = fitted(
-        view(text=long, messages=turns, labels=tuple(labels), flags=tuple(flags), parents=(1,), diff=long, notice=long)
+        view(
+            text=long,
+            second_instruction=long,
+            messages=turns,
+            labels=tuple(labels),
+            flags=tuple(flags),
+            parents=(1,),
+            diff=long,
+            notice=long,
+        )
     )
     data = json.dumps(shown.model_dump(mode="json"), ensure_ascii=False, separators=(",", ":"))
     assert max(len(data.encode()), len(str(shown).encode())) < 4 * MAX_RESULT_TOKENS

@@ -11,7 +11,7 @@ import anyio
 import pytest
 
 from promptbreeder.models.scripted import ScriptedModel
-from promptbreeder.prompt import Decoding
+from promptbreeder.prompt import Decoding, Prompt
 from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.service import Service
 from promptbreeder.skill import PRESETS
@@ -229,6 +229,22 @@ async def test_a_prompt_is_shown_as_the_executor_reads_it(service: Service, bett
     assert (await service.prompt("tickets")).messages[-1].content == "{{input}}"
     assert [shown.version for shown in await service.versions("tickets")] == [1, better]
     assert view.uri == f"prompt://tickets/versions/{better}"
+
+
+async def test_of_a_prompt_in_two_steps_both_are_shown(service: Service, evolved: Callable[..., Any]) -> None:
+    """The second reads what the first one wrote, for which there is a mark."""
+    version = await evolved(service, Prompt(instruction="Think.", second_instruction="So the queue is:"))
+    view = await service.prompt("tickets", version, "hello")
+    assert [(turn.role, turn.content) for turn in view.messages] == [
+        ("system", "Think."),
+        ("user", "hello"),
+        ("assistant", "{{working}}"),
+        ("user", "So the queue is:"),
+    ]
+    assert (view.text, view.second_instruction) == ("Think.", "So the queue is:")
+    assert "0 demonstrations, in two steps)" in str(view)
+    assert (await service.prompt("tickets", 1)).second_instruction == ""
+    assert "two steps" not in str(await service.prompt("tickets", 1))
 
 
 async def test_the_table_says_what_a_version_brought(service: Service, better: int) -> None:

@@ -17,7 +17,7 @@ MAX_RESULT_BYTES = 7_900
 """Just below 2,000 tokens at four bytes each: as text, and as data."""
 _LENGTHS = (6_000, 4_000, 3_000, 2_000, 1_400, 1_000, 700, 450, 300, 200, 120, 80, 50, 30)
 _ENTRIES = (128, 96, 64, 48, 32, 24, 16, 12, 8)
-_TAKEN_AS_IT_IS = frozenset({"text", "answer"})
+_TAKEN_AS_IT_IS = frozenset({"text", "second_instruction", "answer"})
 
 
 def fitted(result: Result) -> Result:
