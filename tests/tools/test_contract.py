@@ -135,6 +135,20 @@ async def test_the_profiles_that_are_offered_say_which_strategy_has_them(client:
     assert all(f"{profile} ({', '.join(names)})" in said for profile, names in having.items())
 
 
+async def test_the_same_arguments_are_said_to_join_a_run_as_long_as_they_do(
+    client: Client, call: Callable[..., Any]
+) -> None:
+    """Once it has ended they start another."""
+    assert "Until it ends, the same arguments again join or resume it" in (
+        (await listed(client))["evolve_prompt"].description or ""
+    )
+    given = {"skill": "tickets", "generations": 1, "population": 4, "budget_tokens": 20_000}
+    first = await call(client, "evolve_prompt", **given, wait_seconds=60)
+    again = await call(client, "evolve_prompt", **given, wait_seconds=60)
+    assert first["status"] == again["status"] == "finished"
+    assert first["run_id"] != again["run_id"]
+
+
 async def test_what_a_left_out_or_a_marked_input_means_is_said(client: Client) -> None:
     """Where a duel's input comes from, and how a prompt places its own."""
     tools = await listed(client)

@@ -1,5 +1,6 @@
 """Votes through a client: passed on by the assistant, or given by the user in a form, in either era."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Literal, TypeAlias
 
@@ -85,12 +86,16 @@ async def test_a_form_that_is_not_filled_in_is_no_vote(
     "content", [{"choice": "C"}, {"comment": "no choice"}, {"choice": "A", "comment": "x" * 2_001}]
 )
 async def test_a_form_that_makes_no_sense_is_no_vote(
-    forms: Client, call: Call, user: User, content: dict[str, Any]
+    forms: Client, call: Call, user: User, text: Callable[[CallToolResult], str], *, content: dict[str, Any]
 ) -> None:
-    """Whatever a client sends for its user."""
+    """Whatever a client sends for its user; what is wrong is said, and what to do."""
     duel = await duel_of(forms, call)
     user.answer = ElicitResult(action="accept", content=content)
-    assert (await forms.call_tool("record_vote", {"duel_id": duel["duel_id"]})).is_error
+    refused = await forms.call_tool("record_vote", {"duel_id": duel["duel_id"]})
+    assert refused.is_error
+    assert re.search(r"the form came back wrong \((choice|comment): .+\); nothing was recorded", text(refused))
+    assert text(refused).endswith("ask the user, then call again with choice A, B or tie")
+    assert "Resolver" not in text(refused)
     assert (await call(forms, "record_vote", duel_id=duel["duel_id"], choice="A"))["wins"] in {0, 1}
 
 

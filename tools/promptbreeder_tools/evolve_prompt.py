@@ -38,7 +38,7 @@ async def evolve_prompt(
 ) -> Annotated[CallToolResult, RunReport]:
     """Search a better prompt for a skill on its own model, offline, in the background: takes minutes.
 
-    The same arguments again join its run or resume it. Promotes nothing, unless the skill opted in to that.
+    Until it ends, the same arguments again join or resume it. Promotes nothing, unless the skill opted in to that.
     """
     request = EvolveRequest.parse(
         {

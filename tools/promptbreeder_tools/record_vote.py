@@ -4,15 +4,16 @@ Without `choice` the client is asked to show a form, if it declared that it can.
 own vote; what the assistant passes on is counted apart. A form that is declined or cancelled is no vote.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
 from mcp.server.mcpserver import Elicit, Resolve
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, ModelWrapValidatorHandler, ValidationError, model_validator
 
 from promptbreeder.errors import PromptBreederError
+from promptbreeder.requests import explain
 from promptbreeder.results import VoteReport
 from promptbreeder_tools.call import Ctx, actor_of, answering, encodable, said, service_of, shows_forms
 from promptbreeder_tools.declaring import declared
@@ -27,6 +28,18 @@ class Ballot(BaseModel):
 
     choice: Choice = Field(title="Which answer is better?")
     comment: str = Field(default="", max_length=2_000, title="Why (may stay empty)")
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _or_say_what_to_do(cls, data: Any, validated: ModelWrapValidatorHandler[Self]) -> Self:  # noqa: ANN401  JSON
+        """Refuse a form that makes no sense in our words: the SDK's name its insides."""
+        try:
+            return validated(data)
+        except ValidationError as error:
+            raise ToolError(
+                f"the form came back wrong ({encodable(explain(error))}); nothing was recorded: ask the user, then "
+                "call again with choice A, B or tie"
+            ) from error
 
 
 class Relayed(BaseModel):
