@@ -4,11 +4,12 @@ The format is part of the fingerprint, so it must not flap with the load of the 
 converted weights, under the digest of the file as shipped, and never measured again.
 """
 
+import contextlib
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from promptbreeder.errors import ModelCrashed
 from promptbreeder.models import formats, weights
@@ -48,6 +49,10 @@ def tune(source: Path, folder: Path, kind: EngineKind, stopped: Stopped) -> tupl
         OSError: if the folder cannot be used.
     """
     digest = weights.digest(source)
+    for left in folder.glob(f"{digest[:16]}-*.partial"):
+        # By somebody who was killed: processes take turns (see `turns`), and this is ours.
+        with contextlib.suppress(OSError):
+            left.unlink()
     note = folder / f"{digest[:16]}-{kind.name}.json"
     known = _read(note, digest)
     if known is None:
@@ -115,6 +120,6 @@ def _tidy(folder: Path, digest: str) -> None:
 def _read(note: Path, digest: str) -> Tuned | None:
     try:
         known = Tuned.model_validate_json(note.read_text(encoding="utf-8"))
-    except (OSError, ValidationError):
+    except (OSError, ValueError):
         return None
     return known if known.digest == digest and known.format in {SHIPPED, *formats.CANDIDATES} else None

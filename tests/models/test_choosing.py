@@ -159,6 +159,26 @@ def test_what_ollama_has_not_pulled_is_an_error_with_the_ways_out(ollama: Path) 
         weights.find("smollm2:360m", ollama)
 
 
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        b"[]",
+        b"{}",
+        b'{"layers": null}',
+        b'{"layers": [1]}',
+        b'{"layers": [{"mediaType": "application/vnd.ollama.image.model"}]}',
+        b'{"layers": [{"mediaType": null, "digest": 2}]}',
+        b"\xff",
+        b"",
+    ],
+)
+def test_a_manifest_that_makes_no_sense_is_a_model_that_is_not_there(ollama: Path, manifest: bytes) -> None:
+    """Pulling it again writes another."""
+    (ollama / "manifests" / "registry.ollama.ai" / "library" / "smollm2" / "360m").write_bytes(manifest)
+    with pytest.raises(ModelMissing, match=r"pull (it with `ollama pull )?smollm2:360m"):
+        weights.find("smollm2:360m", ollama)
+
+
 @pytest.mark.parametrize("name", ["smollm2", "../x:y", "a:../../b", "x y:z", ":"])
 def test_what_is_neither_a_file_nor_a_model_with_its_size_is_refused(name: str, tmp_path: Path) -> None:
     """No name leads out of Ollama's folder."""

@@ -108,11 +108,23 @@ def test_a_note_that_cannot_be_read_is_written_anew(tuning: Tune, folder: Path) 
     """Garbage, and a note about other weights, count as none."""
     first = tuning()
     (note,) = folder.glob("*.json")
-    note.write_text("{")
-    assert tuning() == first
+    for garbage in (b"{", b"\xff\xfe", b""):
+        note.write_bytes(garbage)
+        assert tuning() == first
     note.write_text(note.read_text().replace(first[0].digest, "0" * 64))
     assert tuning() == first
     assert Tuned.model_validate_json(note.read_text()) == first[0]
+
+
+def test_what_a_killed_process_left_is_removed(tuning: Tune, folder: Path) -> None:
+    """Nobody else is at it meanwhile; what was begun of another file's weights is not touched."""
+    first = tuning()
+    (folder / f"{'0' * 16}-BF16.gguf.1.partial").touch()
+    kept = sorted(folder.iterdir())
+    for name in (f"{first[1].name}.1.partial", f"{first[1].name.replace('BF16', 'Q8_0')}.2.partial"):
+        (folder / name).touch()
+    assert tuning() == first
+    assert sorted(folder.iterdir()) == kept
 
 
 def test_weights_that_cannot_be_converted_run_as_they_are(tuning: Tune, monkeypatch: pytest.MonkeyPatch) -> None:
