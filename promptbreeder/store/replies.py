@@ -1,4 +1,4 @@
-"""The reply cache: raw answers of a model to whole blocks, least recently used dropped first."""
+"""The reply cache: raw answers of a model to whole blocks, the least recently written dropped first."""
 
 import json
 

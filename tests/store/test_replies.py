@@ -30,10 +30,11 @@ def test_the_first_reply_under_a_key_stays(db: Tables) -> None:
 
 
 def test_the_least_recently_put_replies_are_dropped(db: Tables) -> None:
-    """Putting one again counts as use; what is left fits."""
+    """Putting one again counts, reading one does not; what is left fits."""
     for number, key in enumerate("abcd"):
         replies.put(db, key, "x" * 9, now=float(number))
     replies.put(db, "a", "x" * 9, now=9.0)
+    assert replies.get(db, "b") is not None
     assert replies.evict(db, max_bytes=25) == 2
     assert _kept(db) == ["a", "d"]
 
