@@ -205,11 +205,30 @@ def test_only_the_composition_root_makes_models_and_opens_the_database() -> None
     for module, path in MODULES.items():
         if within(module, "promptbreeder.models") or module == "promptbreeder_server.compose":
             continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-                assert node.func.id not in {"choose_model", "EmbeddedModel", "ScriptedModel", "Database"}, (
-                    f"{path}:{node.lineno}"
-                )
+        assert [f"{path}:{line}" for line in makes(ast.parse(path.read_text(encoding="utf-8")))] == []
+
+
+MADE = {"EmbeddedModel", "OllamaModel", "ScriptedModel", "Models", "Given", "Database"}
+
+
+def makes(tree: ast.AST) -> list[int]:
+    """Return the lines where a model, a catalog of models or a database is made."""
+    calls = [(node.lineno, ast.unparse(node.func)) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    return [line for line, name in calls if name.rpartition(".")[2] in MADE and name != "sqlite_utils.Database"]
+
+
+def test_what_only_the_composition_root_makes_is_there() -> None:
+    """A class of another name would be looked for in vain."""
+    trees = [ast.parse(path.read_text(encoding="utf-8")) for path in MODULES.values()]
+    assert {node.name for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)} >= MADE
+
+
+@pytest.mark.parametrize(
+    "made", ["Database(path)", "database.Database(path)", "models.ollama.backend.OllamaModel(x)", "Given(model)"]
+)
+def test_what_is_made_is_seen_however_it_is_named(made: str) -> None:
+    """By its own name, or through its module."""
+    assert makes(ast.parse(made)) == [1]
 
 
 PURE = [
