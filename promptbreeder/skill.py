@@ -1,6 +1,6 @@
 """Skill: a named task on a small model, its examples, and the hash split that keeps the gate honest.
 
-A split is a function of the skill's salt and the normalised input alone: it is stable as examples arrive, and
+A split is a function of the skill's salt and the input as it is seen alone: it is stable as examples arrive, and
 duplicates land together, so no example can leak from the gate into a prompt by being given twice.
 """
 
@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from promptbreeder.labels import is_one_letter
 from promptbreeder.prompt import Decoding
-from promptbreeder.text import normalise, scrub
+from promptbreeder.text import as_seen, normalise, scrub
 
 SLUG = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 MAX_EXAMPLE_CHARACTERS = 16_000
@@ -283,5 +283,5 @@ class Skill(BaseModel):
 
 
 def input_hash(salt: str, text: str) -> str:
-    """Return the hexadecimal SHA-256 of the salt and the normalised input: the example's identity within a skill."""
-    return hashlib.sha256(f"{salt}\0{normalise(text)}".encode()).hexdigest()
+    """Return the hexadecimal SHA-256 of the salt and the input as it is seen: the example's identity in a skill."""
+    return hashlib.sha256(f"{salt}\0{as_seen(text)}".encode()).hexdigest()

@@ -56,8 +56,23 @@ def visible(text: str) -> str:
 
 
 def normalise(text: str) -> str:
-    """Return the form under which two inputs count as the same: scrubbed, case-folded, white space collapsed."""
+    """Return the form under which two answers count as the same: scrubbed, case-folded, white space collapsed."""
     return " ".join(scrub(text).casefold().split())
+
+
+def as_seen(text: str) -> str:
+    """Return the form under which two inputs count as the same: normalised, without what cannot be seen.
+
+    What Unicode has not assigned yet stays: it may be seen one day, and the form must be the same on every Python.
+    """
+    if text.isascii():
+        return normalise(text)
+    # What is left may come together only now, as a letter and its accent do: `normalise` composes it.
+    return normalise("".join(character for character in text if not _is_ignored(character)))
+
+
+def _is_ignored(character: str) -> bool:
+    return character in _INVISIBLE or unicodedata.category(character) == "Cf"
 
 
 def shortened(text: str, length: int = 60) -> str:

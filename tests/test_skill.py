@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from promptbreeder.skill import Example, Settings, Skill, Split, Weights, input_hash
-from promptbreeder.text import normalise
+from promptbreeder.text import as_seen
 
-INPUTS = st.text(min_size=1, max_size=40).filter(lambda text: normalise(text) != "")
+INPUTS = st.text(min_size=1, max_size=40).filter(lambda text: as_seen(text) != "")
 
 
 def skill(**changes: object) -> Skill:
@@ -30,7 +30,23 @@ def test_the_same_input_lands_in_the_same_split_however_it_is_written(text: str)
     """Else a duplicate could leak from the gate into a demonstration."""
     example = Example(input=text)
     assert skill().split_of(Example(input=f" {text}\t\n", expected="x")) == skill().split_of(example)
-    assert input_hash("salt", text) == input_hash("salt", normalise(text))
+    assert input_hash("salt", text) == input_hash("salt", as_seen(text))
+
+
+@pytest.mark.parametrize("hidden", ["\u200b", "\ufeff", "\u00ad", "\u200e", "\u2060", "\u034f", "\ufe0f", "\u3164"])
+def test_characters_that_cannot_be_seen_make_no_other_input(hidden: str) -> None:
+    """Else what reads the same could be in the train split and in the gate; also where they part what is one letter."""
+    plain = "Where is my parcel for the caf\u00e9?"
+    written = f"{hidden}Where is my par{hidden}cel for the cafe{hidden}\u0301?{hidden}"
+    assert input_hash("salt", written) == input_hash("salt", plain)
+
+
+def test_the_identity_of_an_input_is_what_it_ever_was() -> None:
+    """What is stored goes by it: case and white space aside, all that may be seen counts, on every Python."""
+    texts = ("Where  is my Parcel?", "Stra\u00dfe \u4f60\u597d \U0001f600", "unassigned \u0378 and private \ue000")
+    for text in texts:
+        of_the_first_release = hashlib.sha256(f"salt\0{' '.join(text.casefold().split())}".encode()).hexdigest()
+        assert input_hash("salt", text) == of_the_first_release
 
 
 def test_another_salt_splits_otherwise() -> None:

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple, TypeAlias
 
 from promptbreeder.errors import Conflict, NotFound
 from promptbreeder.store.tables import Tables
-from promptbreeder.text import normalise
+from promptbreeder.text import as_seen
 
 Choice = Literal["A", "B", "tie"]
 Voter = Literal["human", "assistant"]
@@ -47,7 +47,7 @@ class Vote(NamedTuple):
 
 
 Votes: TypeAlias = Mapping[frozenset[int], Mapping[str, Vote]]
-"""The votes that count, by the two versions and the normalised input."""
+"""The votes that count, by the two versions and the input as it is seen."""
 
 
 class Counts(NamedTuple):
@@ -142,7 +142,7 @@ def counting(db: Tables, skill: str, answered_by: str | None) -> Votes:
         a, b = row["a_version"], row["b_version"]
         chosen, other = {"A": (a, b), "B": (b, a)}.get(row["choice"], (None, None))
         vote = Vote(row["duel_id"], chosen, other, row["voter"], row["created_at"])
-        found.setdefault(frozenset((a, b)), {}).setdefault(normalise(row["input"]), vote)
+        found.setdefault(frozenset((a, b)), {}).setdefault(as_seen(row["input"]), vote)
     return found
 
 
@@ -155,7 +155,7 @@ def last_answered_by(db: Tables, skill: str) -> str | None:
 
 
 def between(votes: Votes, one: int, other: int) -> Mapping[str, Vote]:
-    """Return the votes between two versions, by normalised input."""
+    """Return the votes between two versions, by the input as it is seen."""
     return votes.get(frozenset((one, other)), {})
 
 
@@ -177,13 +177,13 @@ def record(votes: Votes, version: int) -> tuple[int, int]:
 
 
 def inputs(db: Tables, skill: str, one: int, other: int) -> frozenset[str]:
-    """Return the normalised inputs that were shown in duels of two versions, voted on or not."""
+    """Return the inputs, as they are seen, that were shown in duels of two versions, voted on or not."""
     rows = db.query(
         "SELECT input FROM duels WHERE skill = :skill "
         "AND (a_version, b_version) IN (VALUES (:one, :other), (:other, :one))",
         {"skill": skill, "one": one, "other": other},
     )
-    return frozenset(normalise(row["input"]) for row in rows)
+    return frozenset(as_seen(row["input"]) for row in rows)
 
 
 def _first_answered_by(db: Tables, skill: str) -> str | None:

@@ -1,4 +1,4 @@
-"""Examples: identified within a skill by the hash of their normalised input; their content never changes in place.
+"""Examples: identified within a skill by the hash of their input as it is seen; their content never changes in place.
 
 A correction retires the row and adds another, so that what was measured on the old answer, and a run that has frozen
 the old id, still mean what they meant. Only deleting empties a row; the row itself stays, and its id is never used
@@ -53,12 +53,16 @@ def as_read(skill: Skill, stored: Sequence[StoredExample]) -> tuple[Example, ...
 
 def add(db: Tables, skill: Skill, examples: Sequence[Example], *, now: float) -> Added:
     """Store those examples that are new to the skill; what was retired is not new, what was deleted is."""
-    stored = db.query(
-        "SELECT input_hash, expected, retired_at FROM examples WHERE skill = ? AND deleted_at IS NULL "
-        "ORDER BY retired_at IS NULL",  # the row in use comes last and overwrites those that it replaced
-        [skill.name],
+    stored = list(
+        db.query(
+            "SELECT input, input_hash, expected, retired_at FROM examples WHERE skill = ? AND deleted_at IS NULL "
+            "ORDER BY retired_at IS NULL",  # the row in use comes last and overwrites those that it replaced
+            [skill.name],
+        )
     )
-    known = {row["input_hash"]: row for row in stored}
+    # Hashes from before characters that cannot be seen were ignored stay in use; what has them is known by today's too.
+    known = {input_hash(skill.salt, row["input"]): row for row in stored if not row["input"].isascii()}
+    known |= {row["input_hash"]: row for row in stored}
     rows: list[dict[str, Any]] = []
     contradictions = []
     retired = 0

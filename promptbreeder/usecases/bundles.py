@@ -21,7 +21,7 @@ from promptbreeder.skill import Example, Settings, Skill, Split
 from promptbreeder.store import events, examples, skills, versions
 from promptbreeder.store.tables import Tables
 from promptbreeder.suspicion import flags_of
-from promptbreeder.text import normalise
+from promptbreeder.text import as_seen
 from promptbreeder.usecases.defining import check_examples, examples_missing, split_counts
 from promptbreeder.usecases.measuring import stored_gate_accuracy
 from promptbreeder.usecases.workbench import Workbench, iso
@@ -246,9 +246,9 @@ def _skill_of(bundle: Bundle) -> Skill:
 
 def _unseen(given: tuple[Example, ...], prompts: list[Prompt]) -> tuple[list[Example], int]:
     """Return the examples, those that a prompt demonstrates in the train split, and how many that moved."""
-    shown = {normalise(shot.input) for prompt in prompts for shot in prompt.demonstrations}
+    shown = {as_seen(shot.input) for prompt in prompts for shot in prompt.demonstrations}
     placed = [
-        example.model_copy(update={"split": Split.TRAIN}) if normalise(example.input) in shown else example
+        example.model_copy(update={"split": Split.TRAIN}) if as_seen(example.input) in shown else example
         for example in given
     ]
     return placed, sum(new.split != old.split for new, old in zip(placed, given, strict=True))

@@ -18,7 +18,7 @@ from promptbreeder.store import calls, duels, events, examples, skills, versions
 from promptbreeder.store.duels import Votes
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
-from promptbreeder.text import normalise, scrub
+from promptbreeder.text import as_seen, scrub
 from promptbreeder.usecases.ab_tests import answered_by_now, chosen, last_answered_by, tests_of, vote_test
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.running import checked_input, execute
@@ -146,7 +146,7 @@ async def vote(
 
 
 def _why_not_counted(duel: duels.Duel, votes: Votes) -> str | None:
-    counted = duels.between(votes, duel.a_version, duel.b_version).get(normalise(duel.input))
+    counted = duels.between(votes, duel.a_version, duel.b_version).get(as_seen(duel.input))
     if counted is None:
         return OUTDATED
     return None if counted.duel_id == duel.duel_id else JUDGED_BEFORE
@@ -182,7 +182,7 @@ def _match(db: Tables, skill: Skill, pairs: Iterator[tuple[int, int]], text: str
         one, other = (versions.get(db, skill.name, number) for number in tried)
         judged = duels.between(votes, *tried)
         if text is not None:
-            return _Match(one, other, text, normalise(text) in judged)
+            return _Match(one, other, text, as_seen(text) in judged)
         pools = pools or _pools(db, skill)
         known = [*itertools.chain(*pools)]
         quoted = shown(one.prompt, known) | shown(other.prompt, known)
@@ -231,8 +231,8 @@ def _pools(db: Tables, skill: Skill) -> tuple[list[str], ...]:
         [example.input for example in examples.of_split(db, skill.name, split)]
         for split in (Split.TRAIN, Split.SEARCH, Split.GATE)
     )
-    used = {normalise(text) for text in (*search, *gate)}
-    live = [text for text in calls.inputs(db, skill.name) if normalise(text) not in used]
+    used = {as_seen(text) for text in (*search, *gate)}
+    live = [text for text in calls.inputs(db, skill.name) if as_seen(text) not in used]
     if not (train or live):
         raise InvalidInput(
             f"'{skill.name}' has no train example and no earlier input to draw; give one with compare_prompts(..., "
@@ -244,7 +244,7 @@ def _pools(db: Tables, skill: Skill) -> tuple[list[str], ...]:
 def _unjudged(pools: Iterable[list[str]], judged: Container[str], seen: Container[str]) -> str | None:
     """Draw an input that two versions were not judged on; first of all one that they were not shown on either."""
     for taken, pool in itertools.product((seen, judged), pools):
-        if fresh := [text for text in pool if normalise(text) not in taken]:
+        if fresh := [text for text in pool if as_seen(text) not in taken]:
             return secrets.choice(fresh)
     return None
 

@@ -28,7 +28,7 @@ from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of
-from promptbreeder.text import normalise
+from promptbreeder.text import as_seen
 from promptbreeder.usecases.ab_tests import answered_by_now, vote_test
 from promptbreeder.usecases.guarding import forbidden
 from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation, stored_gate_accuracy
@@ -87,7 +87,7 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
             now=bench.clock(),
         )
         fair = witnesses(db, skill.name, version.n, production.n)
-        gate = {normalise(example.input) for example in fair.examples}
+        gate = {as_seen(example.input) for example in fair.examples}
         cast = duels.between(votes, version.n, production.n)
         twice = duels.tally(
             (vote for text, vote in cast.items() if text in gate), challenger=version.n, incumbent=production.n

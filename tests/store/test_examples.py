@@ -1,5 +1,6 @@
 """Examples: kept once, split by content; corrected, retired and deleted without changing what was."""
 
+import hashlib
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -58,6 +59,33 @@ def test_the_same_input_in_other_dress_is_a_duplicate(stocked: Tables, skill: Sk
     assert examples.add(stocked, skill, [first, again[0]], now=1.0) == Added(1, 1, ())
     assert examples.add(stocked, skill, again, now=2.0) == Added(0, 2, ())
     assert [example.input for example in examples.all_examples(stocked, skill.name)] == [first.input]
+
+
+def test_what_cannot_be_seen_makes_no_new_example(stocked: Tables, skill: Skill) -> None:
+    """Within a batch or later."""
+    plain, hidden = (Example(input=text, expected="delivery") for text in ("Parcel?", "\ufeffPar\u00adcel?\u200b"))
+    assert examples.add(stocked, skill, [plain, hidden], now=1.0) == Added(1, 1, ())
+    assert examples.add(stocked, skill, [hidden], now=2.0) == Added(0, 1, ())
+
+
+def test_what_was_stored_when_hidden_characters_counted_is_known_and_stays(stocked: Tables, skill: Skill) -> None:
+    """Each of two that were told apart keeps its id, split and answer; both texts given again are duplicates."""
+    old = [Example(input=text, expected="delivery") for text in ("Parcel?", "Parcel?\u200b", "Courier?\u200b")]
+    for number, example in enumerate(old):
+        stocked.table("examples").insert(
+            {
+                "skill": skill.name,
+                "input_hash": hashlib.sha256(f"{skill.salt}\0{example.input.casefold()}".encode()).hexdigest(),
+                "input": example.input,
+                "expected": "billing" if number == 1 else "delivery",
+                "split": list(Split)[number].value,
+                "created_at": 1.0,
+            }
+        )
+    stored = examples.all_examples(stocked, skill.name)
+    again = [*old[::2], Example(input="Courier?", expected="delivery")]
+    assert examples.add(stocked, skill, again, now=2.0) == Added(0, 3, ())
+    assert examples.all_examples(stocked, skill.name) == stored
 
 
 @pytest.mark.parametrize(("kept", "given"), [("delivery", "billing"), ("delivery", None), (None, "delivery")])

@@ -226,7 +226,7 @@ async def test_an_opinion_counts_once_however_often_it_is_cast(
     async with tasteful() as service:
         await service.define_skill(taste(), actor)
         for number in range(7):
-            duel = await service.compare("tone", text="Where is it?" if number else "where is  it?", b=2)
+            duel = await service.compare("tone", text="Where is it?\u200b" if number else "where is  it?", b=2)
             report = await service.vote(duel.duel_id, _choice(duel.a, "+"), actor)
             assert (report.wins, report.votes_left) == (1, 29)
             assert (duel.notice or "").startswith("This input was judged") == bool(number)
