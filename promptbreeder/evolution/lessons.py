@@ -117,7 +117,10 @@ def distinct(lessons: Sequence[Lesson], known: Sequence[Prompt], most: int) -> t
 
 
 def quotes(text: str, private: Sequence[str]) -> bool:
-    """Tell whether `text` holds one of the `private` texts, short ones aside."""
+    """Tell whether `text` holds one of the `private` texts as it is, short ones aside.
+
+    What is handed in, and what the gate judges, is held to more: see `usecases.quoting`.
+    """
     plain = normalise(text)
     return any(len(known) >= LEAKING_CHARACTERS and known in plain for known in map(normalise, private))
 

@@ -14,6 +14,7 @@ from promptbreeder.store import examples, runs
 from promptbreeder.store.examples import StoredExample
 from promptbreeder.store.tables import Tables
 from promptbreeder.text import shortened
+from promptbreeder.usecases.quoting import SEVERAL
 from promptbreeder.usecases.run_facts import Probed, RunProgress, plan_of
 from promptbreeder.usecases.workbench import Workbench
 
@@ -59,7 +60,8 @@ def _limits(plan: Plan) -> str:
     return (
         "Write instructions only: demonstrations and layout are added by the search, and answers are taken by "
         f"{decoding} decoding. At most {MAX_CANDIDATES} prompts of {MAX_PROMPT_CHARACTERS:,} characters; small models "
-        "follow short, plain ones best. A prompt that contains a gate example is refused."
+        "follow short, plain ones best. A prompt that contains a gate example in whatever case and punctuation, or "
+        f"{SEVERAL} short ones together, is refused."
     )
 
 

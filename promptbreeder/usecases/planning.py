@@ -3,7 +3,6 @@
 from promptbreeder.errors import Conflict, InvalidInput
 from promptbreeder.evaluation.fitness import preference_score
 from promptbreeder.evaluation.metrics import metric_of
-from promptbreeder.evolution.lessons import quotes
 from promptbreeder.prompt import Decoding, Prompt, strictest
 from promptbreeder.requests import EvolveRequest
 from promptbreeder.runs.affordable import list_characters
@@ -11,6 +10,7 @@ from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import MIN_SEARCH_EXAMPLES, Skill, Split
 from promptbreeder.store import duels, examples, skills, versions
 from promptbreeder.store.tables import Tables
+from promptbreeder.usecases.quoting import quoted
 from promptbreeder.usecases.teaching import taught
 from promptbreeder.usecases.witnesses import witnesses
 from promptbreeder.usecases.workbench import Workbench
@@ -25,10 +25,10 @@ async def prompts_of(bench: Workbench, skill: Skill, texts: tuple[str, ...]) -> 
     gate = await bench.store.read(lambda db: examples.of_split(db, skill.name, Split.GATE))
     inputs = [example.input for example in gate]
     for text in texts:
-        if quotes(text, inputs):
+        if seen := quoted(text, inputs):
             raise InvalidInput(
-                f"the candidate {text[:60]!r}... contains an example of the gate split, which must stay unseen; "
-                "remove the example's text"
+                f"the candidate {text[:60]!r}... contains an example of the gate split, which must stay unseen "
+                f"({len(seen)} found; case and punctuation make no difference); remove their texts"
             )
     # Labels let the executor be asked in the way that suits it best; the text is the candidate's all the same.
     decoding = strictest(skill.decodings)

@@ -10,14 +10,14 @@ it is not unseen. Between other versions, it is an example like any other.
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from promptbreeder.evolution.lessons import LEAKING_CHARACTERS
 from promptbreeder.prompt import Prompt
 from promptbreeder.skill import Split
 from promptbreeder.store import examples, outcomes
 from promptbreeder.store import versions as stored_versions
 from promptbreeder.store.examples import StoredExample
 from promptbreeder.store.tables import Tables
-from promptbreeder.text import normalise
+from promptbreeder.text import as_seen
+from promptbreeder.usecases.quoting import quoted
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +49,10 @@ def witnesses(db: Tables, skill: str, *versions: int) -> Witnesses:
 
 
 def shown(prompt: Prompt, inputs: Iterable[str]) -> frozenset[str]:
-    """Return those of the inputs that a prompt shows: as demonstrations, or, short ones aside, in its instructions."""
-    demonstrated = {normalise(shot.input) for shot in prompt.demonstrations}
-    said = normalise(f"{prompt.instruction}\n{prompt.second_instruction}")
-
-    def is_shown(plain: str) -> bool:
-        return plain in demonstrated or (len(plain) >= LEAKING_CHARACTERS and plain in said)
-
-    return frozenset(text for text in inputs if is_shown(normalise(text)))
+    """Return those of the inputs that a prompt shows: as demonstrations, or quoted in its instructions."""
+    known = tuple(inputs)
+    demonstrated = {as_seen(shot.input) for shot in prompt.demonstrations}
+    # A demonstration is another example where its marks differ: 1 + 2 is not 1 - 2.
+    return quoted(f"{prompt.instruction}\n{prompt.second_instruction}", known) | {
+        text for text in known if as_seen(text) in demonstrated
+    }

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from promptbreeder.errors import InvalidInput
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.prompt import Demonstration, Format, Prompt
 from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
@@ -115,10 +116,30 @@ async def test_gate_examples_reach_no_writer_and_comments_no_model(  # noqa: PLR
     assert "CANARY" not in everything(writer) + everything(executor)
 
 
+@pytest.mark.parametrize(
+    "rewritten", [str.upper, lambda text: text.replace(":", ",").replace(", ", " "), "\u2060".join]
+)
 @pytest.mark.parametrize("text", ["What? CANARY", "CANARY"])
-async def test_a_candidate_that_shows_a_gate_example_is_refused(service: Service, actor: Actor, text: str) -> None:
+async def test_a_candidate_that_shows_a_gate_example_is_refused(
+    service: Service, actor: Actor, text: str, rewritten: Callable[[str], str]
+) -> None:
     """An assistant that got to know one must not hand it to the executor."""
     gate = (await service.examples("tickets", split="gate", limit=1)).examples[0]
-    candidate = text.replace("CANARY", f"For {gate.input.upper()} say {gate.expected}")
+    candidate = text.replace("CANARY", f"For {rewritten(gate.input)} say {gate.expected}")
     with pytest.raises(Exception, match="contains an example of the gate split"):
         await service.evolve(EvolveRequest(skill="tickets", candidates=(candidate,)), actor)
+
+
+async def test_a_candidate_that_lists_short_gate_examples_is_refused_and_one_that_names_a_few_is_not(
+    service: Service, ticket_skill: Callable[..., SkillDefinition], actor: Actor
+) -> None:
+    """A table of answers would be right on the gate without having learnt anything."""
+    gate = [{"input": f"noun {number}", "expected": "billing", "split": "gate"} for number in range(20)]
+    await service.define_skill(ticket_skill(examples=gate), actor)
+    ordinary = "Say billing for words such as noun 1, noun 2, noun 3 and noun 4, and delivery for any other."
+    request = EvolveRequest(skill="tickets", strategy="edits", generations=1, budget_tokens=5_000)
+    run = await service.evolve(request.model_copy(update={"candidates": (ordinary,)}), actor, wait_seconds=60)
+    assert run.status == "finished"
+    table = "\n".join(f"{example['input']}: billing" for example in gate)
+    with pytest.raises(InvalidInput, match=r"contains an example of the gate split, which .* \(20 found; case"):
+        await service.evolve(request.model_copy(update={"candidates": (table,), "seed": 2}), actor)

@@ -227,13 +227,23 @@ async def test_a_run_is_not_judged_by_complaints_about_its_production(
         assert f"{evidence.better} better, {evidence.worse} worse" in run.verdict
 
 
+MANNERS: dict[str, Callable[[str], str]] = {
+    "letters": str.upper,
+    "marks": lambda text: text.replace(":", " -"),
+    "hidden characters": lambda text: text.replace("k", "k\u200b"),
+}
+
+
+@pytest.mark.parametrize("manner", MANNERS)
 @pytest.mark.parametrize("side", ["candidate", "production"])
-async def test_what_a_prompt_shows_judges_neither_it_nor_what_it_is_compared_with(
-    tmp_path: Path, open_service: Callable[..., Service], ticket_skill: Definition, actor: Actor, side: str
+async def test_what_a_prompt_shows_judges_neither_it_nor_what_it_is_compared_with(  # noqa: PLR0917  fixtures
+    tmp_path: Path, open_service: Callable[..., Service], ticket_skill: Definition, actor: Actor, side: str, manner: str
 ) -> None:
     """Whoever writes the answers of the gate into a prompt wins nothing by them; a definition says so at once."""
     gate = [{"input": f"Ticket {n}: {LABELS[n % 3]}", "expected": LABELS[n % 3], "split": "gate"} for n in range(30)]
-    quoting = "\n".join(["Sort these:", *(f"{e['input'].upper()} -> {e['expected']}" for e in gate[:6]), "billing"])
+    quoting = "\n".join(
+        ["Sort these:", *(f"{MANNERS[manner](e['input'])} -> {e['expected']}" for e in gate[:6]), "billing"]
+    )
     prompts = {"candidate": ("Always say delivery", quoting), "production": (quoting, "Always say delivery")}
     async with open_service(tmp_path / "quoting.db", ScriptedModel(as_told)) as service:
         reports = [
@@ -247,3 +257,24 @@ async def test_what_a_prompt_shows_judges_neither_it_nor_what_it_is_compared_wit
     )
     assert warned == [told]
     assert weighed(evidence) == (8, 8, 6)
+
+
+@pytest.mark.parametrize(("listed", "left_out"), [(4, 0), (5, 5), (15, 15)])
+async def test_short_examples_in_a_table_do_not_judge_it_and_a_few_by_chance_do(  # noqa: PLR0917  fixtures
+    tmp_path: Path,
+    open_service: Callable[..., Service],
+    ticket_skill: Definition,
+    actor: Actor,
+    listed: int,
+    left_out: int,
+) -> None:
+    """Four short words may stand in any instruction; a list of them with their answers is no instruction."""
+    gate = [{"input": f"noun{n}!", "expected": LABELS[n % 3], "split": "gate"} for n in range(30)]
+    table = "\n".join(["Look it up:", *(f"{e['input'].strip('!')} => {e['expected']}" for e in gate[:listed])])
+    async with open_service(tmp_path / "short.db", ScriptedModel(as_told)) as service:
+        await service.define_skill(ticket_skill(prompt="Always say delivery", examples=gate), actor)
+        report = await service.define_skill(ticket_skill(prompt=f"{table}\nbilling", examples=[]), actor)
+        evidence = await evidence_of(service, report.version)
+    assert evidence.left_out == left_out
+    warned = [line for line in report.warnings if f"which should stay unseen: {left_out}." in line]
+    assert len(warned) == (left_out > 0)
