@@ -224,25 +224,27 @@ def check_examples(skill: Skill, given: Sequence[Example | examples.StoredExampl
     """Refuse examples whose answers the skill's metric cannot judge by.
 
     Raises:
-        InvalidInput: naming the first of them.
+        InvalidInput: naming the first of them; a stored one by its id alone, since it may be one that stays unseen.
     """
     if skill.metric == "preference":
         return
-    silent = [example.input for example in given if example.expected is None or not example.expected.strip()]
+    silent = [example for example in given if example.expected is None or not example.expected.strip()]
     if silent:
         raise InvalidInput(
-            f"{len(silent)} examples have no `expected` answer, the first {_quote(silent[0])}; add it, or use metric "
-            "'preference' for a skill that is judged by votes alone. Nothing was stored."
+            f"{len(silent)} examples have no `expected` answer, the first {_named(skill, silent[0])}; add it, or use "
+            "metric 'preference' for a skill that is judged by votes alone. Nothing was stored."
         )
-    first: dict[str, str] = {}
+    first: dict[str, Example | examples.StoredExample] = {}
     for example in given:
         if example.expected:
-            first.setdefault(example.expected, example.input)
-    for expected, text in first.items():
+            first.setdefault(example.expected, example)
+    for expected, example in first.items():
         if (objection := objection_to(skill, expected)) is not None:
+            told = isinstance(example, Example)
+            what = f"an example expects {_quote(expected)}, but" if told else "a stored example has no fitting answer:"
             raise InvalidInput(
-                f"an example expects {_quote(expected)}, but {objection}; correct the example ({_quote(text)}), or "
-                "labels and metric. Nothing was stored."
+                f"{what} {objection}; correct the example ({_named(skill, example)}), or labels and metric. Nothing "
+                "was stored."
             )
 
 
@@ -264,6 +266,12 @@ def _next_step(skill: Skill, counts: SplitCounts, numbers: Sequence[int], produc
     if examples_missing(skill, counts):
         return f"Add more examples; evolving needs {MIN_SEARCH_EXAMPLES} search examples."
     return f"evolve_prompt(skill='{skill.name}')"
+
+
+def _named(skill: Skill, example: Example | examples.StoredExample) -> str:
+    if isinstance(example, Example):
+        return _quote(example.input)
+    return f"id {example.id}: `promptbreeder-mcp examples {skill.name} --after {example.id - 1} --limit 1` shows it"
 
 
 def _quote(text: str) -> str:

@@ -1,6 +1,7 @@
 """Bad input: a plain error that says what to do, and not a row changed."""
 
 import importlib.util
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable
 from contextlib import closing
@@ -70,7 +71,7 @@ async def test_an_unknown_skill_is_not_found_and_the_known_ones_are_named(
         ({"labels": ["billing"]}, "one label leaves nothing to choose"),
         ({"labels": ["billing", "Billing "]}, "two labels are the same"),
         ({"labels": ["billing", " "]}, "a label is empty"),
-        ({"labels": ["billing", "delivery"]}, "'technical', but it is not among the labels billing, delivery"),
+        ({"labels": ["billing", "delivery"]}, "a stored example has no fitting answer: it is not among the labels bil"),
         ({"metric": "taste"}, "metric: Input should be 'label'"),
         ({"metric": "json"}, "not a JSON object"),
         ({"name": "new", "labels": [], "metric": "label"}, "metric 'label' needs the list of labels"),
@@ -100,6 +101,47 @@ async def test_a_definition_that_cannot_be_used_is_refused_whole(  # noqa: PLR09
     with pytest.raises(InvalidInput, match=reason):
         await service.define_skill(ticket_skill(**{"examples": [], **changes}), actor)
     assert stored() == before
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"metric": "number"},
+        {"metric": "json"},
+        {"labels": ["delivery", "technical"]},
+        {"labels": ["billing", "technical"]},
+        {"labels": ["billing", "delivery"]},
+    ],
+)
+async def test_a_stored_example_that_does_not_fit_is_named_by_its_id(
+    service: Service, ticket_skill: Callable[..., SkillDefinition], actor: Actor, changes: dict[str, Any]
+) -> None:
+    """It may be of the gate split, which whoever writes prompts must not see; the command shows it to the user."""
+    page = await service.examples("tickets", limit=100)
+    with pytest.raises(InvalidInput) as refused:
+        await service.define_skill(ticket_skill(examples=[], **changes), actor)
+    told = str(refused.value)
+    assert [example.id for example in page.examples if example.input in told] == []
+    found = re.search(r"\(id (\d+): `promptbreeder-mcp examples tickets --after (\d+) --limit 1` shows it\)", told)
+    assert found is not None
+    (named,) = (await service.examples("tickets", after=int(found[2]), limit=1)).examples
+    assert named.id == int(found[1])
+
+
+async def test_a_stored_example_without_an_answer_is_named_by_its_id(
+    service: Service, ticket_skill: Callable[..., SkillDefinition], actor: Actor
+) -> None:
+    """Once a skill of taste gets a metric; an example of the same call is quoted."""
+    silent = [{"input": "Say hello to a secret guest"}]
+    taste = {"name": "taste", "labels": []}
+    await service.define_skill(ticket_skill(**taste, metric="preference", examples=silent), actor)
+    with pytest.raises(
+        InvalidInput, match=r"1 examples have no `expected` answer, the first id \d+: `prompt"
+    ) as refused:
+        await service.define_skill(ticket_skill(**taste, metric="exact", examples=[]), actor)
+    assert "secret" not in str(refused.value)
+    with pytest.raises(InvalidInput, match="2 examples have no `expected` answer, the first 'mine'"):
+        await service.define_skill(ticket_skill(**taste, metric="exact", examples=[{"input": "mine"}]), actor)
 
 
 def test_many_problems_are_told_in_one_short_message() -> None:
