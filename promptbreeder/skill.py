@@ -142,15 +142,16 @@ class Settings(BaseModel):
         if strange := [scrub(str(name))[:64] for name in data if name not in cls.model_fields]:
             message = f"unknown: {', '.join(strange[:5])}; there are {', '.join(cls.model_fields)}"
             raise ValueError(message)
-        if isinstance(name := data.get("weights"), str):
-            if name not in PRESETS:
-                message = (
-                    f"unknown weights preset {scrub(name)[:64]!r}; take one of {', '.join(PRESETS)} or give the three "
-                    "numbers"
-                )
-                raise ValueError(message)
-            return {**data, "weights": PRESETS[name]}
-        return data
+        weights = data.get("weights", {})
+        if isinstance(weights, Mapping | Weights):
+            return data
+        if (preset := PRESETS.get(str(weights))) is None:
+            message = (
+                f"unknown weights preset {scrub(str(weights))[:64]!r}; take one of {', '.join(PRESETS)}, or give "
+                '{"accuracy": ..., "latency": ..., "preference": ...}, three numbers that add up to 1'
+            )
+            raise ValueError(message)
+        return {**data, "weights": preset}
 
     @model_validator(mode="after")
     def _some_decoding(self) -> Self:

@@ -80,6 +80,8 @@ async def test_an_unknown_skill_is_not_found_and_the_known_ones_are_named(
             "not a regular",
         ),
         ({"settings": {"weights": "cheap"}}, "unknown weights preset 'cheap'; take one of balanced, fast"),
+        ({"settings": {"weights": [0.5, 0.3, 0.2]}}, r'accurate, or give {"accuracy": ..., "latency": ..., "preferenc'),
+        ({"settings": {"weights": None}}, "take one of balanced, fast, taste, accurate, or give"),
         ({"settings": {"weights": {"accuracy": 1, "latency": 1, "preference": 0}}}, "add up to 2; make"),
         ({"settings": {"allowed_decoding": []}}, "allowed_decoding is empty"),
         ({"settings": {"vote": 40}}, "settings: unknown: vote; there are weights, latency_limit_seconds"),
