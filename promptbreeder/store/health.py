@@ -1,6 +1,6 @@
 """Health: what can be verified about the file and the history in it."""
 
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 from promptbreeder.store import events, skills, versions
 from promptbreeder.store.tables import Tables
@@ -12,6 +12,16 @@ class Check(NamedTuple):
     ok: bool
     what: str
     detail: str
+
+
+class Attempted(Exception):
+    """Something could be written; raised so that it is rolled back."""
+
+
+def attempt(db: Tables) -> NoReturn:
+    """Write something, for which SQLite needs the file, its folder and a lock, and raise Attempted to undo it."""
+    db.execute("CREATE TABLE attempt (n)")
+    raise Attempted
 
 
 def checks(db: Tables) -> tuple[Check, ...]:

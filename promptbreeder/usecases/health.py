@@ -3,10 +3,11 @@
 import sys
 from pathlib import Path
 
-from promptbreeder.errors import InvalidInput, ModelError
+from promptbreeder.errors import InvalidInput, ModelError, StoreError
 from promptbreeder.requests import Actor
 from promptbreeder.results import Finding, Restored
 from promptbreeder.store import backup, events, health, restoring
+from promptbreeder.text import scrub
 from promptbreeder.usecases.workbench import Workbench
 
 
@@ -15,6 +16,7 @@ async def doctor(bench: Workbench) -> tuple[Finding, ...]:
     findings = [Finding(ok=True, check="python", detail=sys.version.split()[0])]
     checks = await bench.store.read(health.checks)
     findings.append(Finding(ok=True, check="database", detail=str(bench.store.path)))
+    findings.append(await _writing(bench))
     findings.extend(Finding(ok=check.ok, check=check.what, detail=check.detail) for check in checks)
     findings.append(Finding(ok=True, check="backups", detail=_backups(bench.store.path)))
     findings.append(await _model(bench, "model", bench.default_model))
@@ -36,7 +38,8 @@ async def restore(bench: Workbench, source: str, actor: Actor) -> Restored:
         StoreError: if it is not sound, or cannot be read; nothing is changed then.
     """
     kept = await restoring.restore(bench.store, Path(source))
-    now = bench.clock()
+    # A folder's name may hold bytes that are no text, and neither history nor report could hold those.
+    now, told = bench.clock(), scrub(source)
     await bench.store.write(
         lambda db: events.append(
             db,
@@ -45,11 +48,20 @@ async def restore(bench: Workbench, source: str, actor: Actor) -> Restored:
             kind="restore",
             actor=actor.kind,
             client=actor.client,
-            reason=f"restored from {Path(source).name}",
-            data={"source": source},
+            reason=f"restored from {Path(told).name}",
+            data={"source": told},
         )
     )
-    return Restored(source=source, kept=None if kept is None else str(kept))
+    return Restored(source=told, kept=None if kept is None else scrub(str(kept)))
+
+
+async def _writing(bench: Workbench) -> Finding:
+    try:
+        await bench.store.write(health.attempt)
+    except health.Attempted:
+        return Finding(ok=True, check="writing", detail="possible")
+    except StoreError as error:
+        return Finding(ok=False, check="writing", detail=str(error))
 
 
 def _backups(path: Path) -> str:

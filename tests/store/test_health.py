@@ -1,7 +1,11 @@
 """What the doctor can find in the file."""
 
 from collections.abc import Callable
+from pathlib import Path
 
+import pytest
+
+from promptbreeder.service import Service
 from promptbreeder.store import calls, health
 from promptbreeder.store.tables import Tables
 
@@ -41,3 +45,35 @@ def test_a_version_whose_prompt_was_altered_is_found(stocked: Tables) -> None:
         "UPDATE versions SET prompt = replace(prompt, 'instruction\":\"', 'instruction\":\"Not ') WHERE n = 1"
     )
     assert _failed(stocked) == [("version contents", "altered: ticket-route 1")]
+
+
+@pytest.mark.anyio
+async def test_a_folder_in_which_nothing_can_be_written_is_found(
+    plain_user: Path, open_service: Callable[..., Service]
+) -> None:
+    """The file is sound and could be written, but no journal beside it; looking leaves nothing behind."""
+    path = plain_user / "home" / "promptbreeder.db"
+
+    async def found(service: Service) -> dict[str, str]:
+        return {finding.check: finding.detail for finding in await service.doctor() if not finding.ok}
+
+    async with open_service(path) as service:
+        assert await found(service) == {}
+        before = path.read_bytes()
+        assert await found(service) == {}
+        assert path.read_bytes() == before
+        path.parent.chmod(0o500)
+        assert "make the file and its folder writable" in (await found(service))["writing"]
+
+
+@pytest.mark.anyio
+async def test_a_file_that_can_only_be_read_is_found(plain_user: Path, open_service: Callable[..., Service]) -> None:
+    """As on a file system that is mounted so; all else is looked at."""
+    path = plain_user / "promptbreeder.db"
+    async with open_service(path) as service:
+        await service.doctor()
+    path.chmod(0o400)
+    async with open_service(path) as service:
+        findings = {finding.check: finding for finding in await service.doctor()}
+    assert [check for check, finding in findings.items() if not finding.ok] == ["writing"]
+    assert "read-only" in findings["writing"].detail
