@@ -18,6 +18,7 @@ from promptbreeder_server.commands import (
     skills,
     vote,
 )
+from promptbreeder_server.commands.arguments import require_text
 from promptbreeder_server.commands.session import Options
 
 
@@ -54,4 +55,5 @@ MODULES = (
 )
 for module in MODULES:
     for command in module.COMMANDS:
+        require_text(command)
         cli.add_command(command)

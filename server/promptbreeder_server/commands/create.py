@@ -8,6 +8,7 @@ from promptbreeder.datasets.rows import Rows
 from promptbreeder.errors import InvalidInput
 from promptbreeder.requests import SkillDefinition
 from promptbreeder.results import SkillReport
+from promptbreeder_server.commands.arguments import PATH
 from promptbreeder_server.commands.next_steps import after_definition
 from promptbreeder_server.commands.reading import Reading, confirm, parse_file, read_text, reading_options, take
 from promptbreeder_server.commands.session import ACTOR, show, told_plainly, with_service
@@ -50,15 +51,17 @@ class New:
 @click.command()
 @click.argument("name")
 @click.option("--prompt", help="The prompt: version 1, in production. {{input}} in it is where the input goes.")
-@click.option("--variant-a", metavar="FILE", help="Text file with the prompt of version 1, in production.")
-@click.option("--variant-b", metavar="FILE", help="Text file with the prompt of version 2, to be compared with it.")
+@click.option("--variant-a", metavar="FILE", type=PATH, help="Text file with the prompt of version 1, in production.")
+@click.option(
+    "--variant-b", metavar="FILE", type=PATH, help="Text file with the prompt of version 2, to be compared with it."
+)
 @click.option("--description", help="What the task is. Default: the prompt.")
 @click.option("--labels", help="The closed set of answers, separated by commas.")
 @click.option("--metric", help="label, exact, contains, regex, number, list, json, f1 or preference.")
 @click.option(
     "--inherit-from", metavar="OTHER", help="A skill whose prompt the first run begins with, as far as it fits."
 )
-@click.option("--examples", "file", metavar="FILE", help="Rows of examples, read as `import` does.")
+@click.option("--examples", "file", metavar="FILE", type=PATH, help="Rows of examples, read as `import` does.")
 @reading_options
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @click.pass_context

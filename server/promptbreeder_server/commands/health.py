@@ -7,12 +7,15 @@ import click
 from promptbreeder.errors import PromptBreederError
 from promptbreeder.results import Finding
 from promptbreeder.service import Service
+from promptbreeder_server.commands.arguments import PATH
 from promptbreeder_server.commands.session import ACTOR, show, with_service
 
 
 @click.command()
 @click.option("--backup", is_flag=True, help="Make a copy of the database instead, and print where it is.")
-@click.option("--restore", metavar="FILE", help="Put this copy in the place of the database instead; that is kept.")
+@click.option(
+    "--restore", metavar="FILE", type=PATH, help="Put this copy in the place of the database instead; that is kept."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list, or for --restore an object.")
 @click.pass_context
 def doctor(context: click.Context, *, backup: bool, restore: str | None, as_json: bool) -> None:

@@ -9,6 +9,7 @@ from promptbreeder.errors import InvalidInput, NotFound
 from promptbreeder.requests import SkillDefinition
 from promptbreeder.results import SkillReport
 from promptbreeder.service import Service
+from promptbreeder_server.commands.arguments import PATH
 from promptbreeder_server.commands.create import New
 from promptbreeder_server.commands.next_steps import after_definition
 from promptbreeder_server.commands.reading import Reading, confirm, parse_file, reading_options, take
@@ -16,7 +17,7 @@ from promptbreeder_server.commands.session import ACTOR, show, told_plainly, wit
 
 
 @click.command(name="import")
-@click.argument("file")
+@click.argument("file", type=PATH)
 @click.option("--skill", help="The skill that the examples are for.")
 @click.option("--prompt", help="Defines --skill anew, with this prompt.")
 @click.option("--description", help="Of a new skill: what the task is. Default: the prompt.")

@@ -8,11 +8,12 @@ import click
 
 from promptbreeder.results import ModelLine
 from promptbreeder.service import Service
+from promptbreeder_server.commands.arguments import PATH
 from promptbreeder_server.commands.session import with_service
 
 
 @click.command()
-@click.argument("names", nargs=-1)
+@click.argument("names", nargs=-1, type=PATH)
 @click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @click.pass_context
 def models(context: click.Context, names: tuple[str, ...], *, as_json: bool) -> None:
@@ -40,7 +41,7 @@ def models(context: click.Context, names: tuple[str, ...], *, as_json: bool) -> 
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, type=PATH)
 @click.option("--bundled", is_flag=True, help="Make the packaged SmolLM2-135M known to Ollama; needs no internet.")
 @click.pass_context
 def pull(context: click.Context, name: str | None, *, bundled: bool) -> None:

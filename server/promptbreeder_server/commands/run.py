@@ -40,7 +40,10 @@ def run(context: click.Context, skill: str, version: int | None) -> None:
 
 def _input_of(line: bytes) -> str:
     try:
-        data = parse_json(line.decode(errors="replace"))
+        # Its first line may begin with a byte order mark, as editors of some systems write one.
+        data = parse_json(line.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise InvalidInput(f"the line is not UTF-8 text (byte {error.start}); convert it first") from error
     except InvalidInput as error:
         # Its text speaks of a file with a skill.
         raise InvalidInput(_WANTED) from error

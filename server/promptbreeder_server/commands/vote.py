@@ -11,6 +11,7 @@ import click
 from promptbreeder.datasets.rows import Rows
 from promptbreeder.errors import InvalidInput, PromptBreederError
 from promptbreeder.results import VoteReport, VoteTest
+from promptbreeder_server.commands.arguments import PATH
 from promptbreeder_server.commands.reading import Reading, parse_file, read_text, take
 from promptbreeder_server.commands.session import ACTOR, beside_service, told_plainly
 
@@ -20,7 +21,9 @@ from promptbreeder_server.commands.session import ACTOR, beside_service, told_pl
 @click.option("--a", type=click.IntRange(min=1), help="Version; default: the one in production.")
 @click.option("--b", type=click.IntRange(min=1), help="Version; default: a candidate.")
 @click.option("--input", "texts", multiple=True, metavar="TEXT", help="Show this input; may be given several times.")
-@click.option("--inputs", "file", metavar="FILE", help="Show these: a .txt with one a line, or rows as `import` reads.")
+@click.option(
+    "--inputs", "file", metavar="FILE", type=PATH, help="Show these: a .txt with one a line, or rows as `import` reads."
+)
 @click.option("--input-column", help="Column of FILE with the input; default: guessed from its name.")
 @click.option("--json", "as_json", is_flag=True, help="Print the tally as one JSON object.")
 @click.pass_context
