@@ -105,10 +105,10 @@ def run_plainly(work: Callable[[], Awaitable[T]]) -> T:
                 group.cancel_scope.cancel()
 
             group.start_soon(stop_on_signal, stop)
-            # Carried out of the task group, which would wrap them in a group.
+            # Carried out of the task group, which would wrap them in a group; OSError where nobody reads stdout now.
             try:
                 results.append(await work())
-            except (PromptBreederError, click.ClickException) as error:
+            except (PromptBreederError, click.ClickException, OSError) as error:
                 failure.append(error)
             group.cancel_scope.cancel()
 
@@ -116,10 +116,12 @@ def run_plainly(work: Callable[[], Awaitable[T]]) -> T:
         anyio.run(entered)
     except KeyboardInterrupt:
         interrupted.append(True)
-    if interrupted:
+    if interrupted and not results:
         raise click.Abort
     for error in failure:
-        raise error if isinstance(error, click.ClickException) else click.ClickException(str(error)) from error
+        if isinstance(error, PromptBreederError):
+            raise click.ClickException(str(error)) from error
+        raise error
     return results[0]
 
 
