@@ -84,6 +84,14 @@ def test_the_demo_shows_what_evolving_brought(run: Run) -> None:
     assert "promptbreeder-mcp promote ticket-route 2" in said
 
 
+def test_a_demo_with_a_budget_that_cannot_be_is_refused_before_anything_is_stored(run: Run, told: Told) -> None:
+    """Nothing is measured for it either."""
+    result = run("demo", "--budget-tokens", 100, code=1)
+    assert "budget_tokens: Input should be greater than or equal to 2000" in result.stderr
+    assert result.stdout == ""
+    assert told("skills") == []
+
+
 def test_headroom_says_whether_evolving_is_worth_it(run: Run, tickets_in: str) -> None:
     """In a sentence, or as one object; the fitness then shows it."""
     assert f"promptbreeder-mcp headroom {tickets_in}" in run("fitness", tickets_in).stdout

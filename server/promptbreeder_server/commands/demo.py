@@ -31,6 +31,8 @@ def demo(context: click.Context, skill: str, *, seed: int, budget_tokens: int, a
     model = context.obj.settings().model
 
     async def show(service: Service) -> None:
+        # First, so that a number that cannot be is refused before anything is stored.
+        request = EvolveRequest.parse({"skill": skill, "seed": seed, "budget_tokens": budget_tokens})
         try:
             wanted = await service.measured_model(model)
         except WeightsMissing:
@@ -45,7 +47,6 @@ def demo(context: click.Context, skill: str, *, seed: int, budget_tokens: int, a
             )
         told = str(defined.model_copy(update={"next_step": ""})).rstrip()
         click.echo(f"{told}\n{await service.headroom(skill)}", err=as_json)
-        request = EvolveRequest.parse({"skill": skill, "seed": seed, "budget_tokens": budget_tokens})
         run = await evolve_with_bar(service, request)
         if run.status != "finished":
             raise click.ClickException(f"{run}")
