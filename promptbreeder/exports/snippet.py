@@ -3,6 +3,7 @@
 from promptbreeder.exports.carried import Carried
 from promptbreeder.models.ollama.scoring import suspects
 from promptbreeder.prompt import Decoding
+from promptbreeder.text import CONTROL_TOKENS
 
 _HEAD = '''"""One input a line on stdin, one answer a line on stdout; needs the `ollama` package."""
 
@@ -19,11 +20,12 @@ BEFORE = {before!r}
 AFTER = {after!r}
 OPTIONS = {options!r}
 LABELS = {labels!r}
+CONTROL_TOKENS = {control!r}
 
 
 def ask(text, **more):
     """Put the input into its place and ask, as the version was measured."""
-    while (shorter := re.sub(r"<\\|\\w+\\|>", "", text)) != text:
+    while (shorter := re.sub(CONTROL_TOKENS, "", text)) != text:
         text = shorter
     return ollama.generate(model=MODEL, prompt=BEFORE + text + AFTER, raw=True, **{{"options": OPTIONS, **more}})
 
@@ -90,8 +92,11 @@ if len(set(FIRST.values())) < len(FIRST) or any(not token or "\\ufffd" in token 
 _TAIL = """
 
 if __name__ == "__main__":
+    sys.stdin.reconfigure(encoding="utf-8")
+    sys.stdout.reconfigure(encoding="utf-8")
     for line in sys.stdin:
-        print(answer(line.rstrip("\\n")))
+        # An answer of several lines is printed as one.
+        print(" ".join(answer(line.rstrip("\\n")).splitlines()))
 """
 
 
@@ -109,6 +114,7 @@ def snippet(carried: Carried) -> str:
         after=after,
         options=carried.options(carried.answer_tokens if decoding is Decoding.FREE else 1),
         labels=list(carried.labels),
+        control=CONTROL_TOKENS.pattern,
     )
     return head + (_FREE if decoding is Decoding.FREE else _choosing(carried, decoding)) + _TAIL
 

@@ -92,7 +92,10 @@ async def gate_accuracies(
     bench: Workbench, skill: Skill, version: Version, decodings: Sequence[Decoding]
 ) -> dict[Decoding, Accuracy]:
     """Return the version's gate accuracy under each way of decoding, measured where new; nothing without examples."""
-    if skill.metric == "preference":
+    if skill.metric == "preference" or not await bench.store.read(
+        lambda db: witnesses(db, skill.name, version.n).examples
+    ):
+        # So that no model is needed where it is not asked.
         return {}
     found = {d: accuracy_of((await gate_evaluation(bench, skill, version, d)).scores) for d in decodings}
     return {decoding: accuracy for decoding, accuracy in found.items() if accuracy is not None}
