@@ -43,7 +43,11 @@ def get(db: Tables, name: str) -> Skill:
     found = find(db, name)
     if found is None:
         known = ", ".join(row["name"] for row in db.query("SELECT name FROM skills ORDER BY name LIMIT 20"))
-        there_are = f"there are: {known}" if known else "there are none yet; define one with define_skill"
+        there_are = (
+            f"there are: {known}"
+            if known
+            else "there are none yet; define one with define_skill or `promptbreeder-mcp create`"
+        )
         raise NotFound(f"no skill named {name[:64]!r}; {there_are}")
     return found
 

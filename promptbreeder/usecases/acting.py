@@ -11,7 +11,7 @@ from promptbreeder.runs.engine import Engine
 from promptbreeder.store import checks, events, runs
 from promptbreeder.store.runs import Run
 from promptbreeder.store.tables import Tables
-from promptbreeder.usecases.drifting import Standing
+from promptbreeder.usecases.drifting import Standing, evolving_by_hand, rollback_by_hand
 from promptbreeder.usecases.evolving import cancel, evolve
 from promptbreeder.usecases.guarding import require_unchanged
 from promptbreeder.usecases.run_facts import plan_of
@@ -28,7 +28,7 @@ async def act(bench: Workbench, engine: Engine, stands: Standing, decision: Deci
     name = check.skill
     if decision.action == "evolve" and stands.skill.metric == "preference":
         return _saying(check, f"{check.sentence} It is judged by votes alone, so it cannot be evolved.")
-    by_hand = f"rollback('{name}', reason=...)" if decision.action == "roll back" else f"evolve_prompt('{name}')"
+    by_hand = rollback_by_hand(name) if decision.action == "roll back" else evolving_by_hand(name)
     if not stands.skill.settings.opt_in_drift_actions:
         return _saying(
             check,

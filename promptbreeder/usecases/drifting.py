@@ -70,6 +70,16 @@ def told(stands: Standing) -> Drift:
     )
 
 
+def evolving_by_hand(name: str) -> str:
+    """Return how an assistant and how a user looks for a better prompt."""
+    return f"evolve_prompt('{name}') or `promptbreeder-mcp evolve {name}`"
+
+
+def rollback_by_hand(name: str) -> str:
+    """Return how an assistant and how a user goes back."""
+    return f"rollback('{name}', reason=...) or `promptbreeder-mcp rollback {name} --reason ...`"
+
+
 def _sentence(reading: Reading, version: int) -> str:
     counted = f"{reading.right} of the last {reading.n} answers of version {version} right"
     if reading.state == "not enough data":

@@ -157,14 +157,16 @@ async def _resume(bench: Workbench, engine: Engine, request: EvolveRequest) -> s
         raise InvalidInput(f"run {run_id} belongs to skill '{run.skill}', not '{request.skill}'")
     if run.has_ended:
         raise Conflict(
-            f"run {run_id} has ended ({run.status}): it takes no candidates and cannot go on. Call evolve_prompt "
-            "without run_id to start a new one; candidates given then become its first population."
+            f"run {run_id} has ended ({run.status}): it takes no candidates and cannot go on. Without run_id, "
+            f"evolve_prompt or `promptbreeder-mcp evolve {run.skill}` starts a new one; candidates given then become "
+            "its first population."
         )
     others = _other_arguments(request, run)
     if others:
         raise InvalidInput(
             f"run {run_id} goes on with the arguments that it began with: {others}. Leave them out to resume it; or "
-            f"end it with cancel_run('{run_id}'), and call evolve_prompt without run_id to start another with them."
+            f"end it with cancel_run('{run_id}') or `promptbreeder-mcp cancel {run_id}`, and start another with them, "
+            "without run_id."
         )
     if request.candidates:
         await _hand_in(bench, request, run)
@@ -189,8 +191,9 @@ async def _join(bench: Workbench, engine: Engine, request: EvolveRequest, live: 
         status = live.status_at(bench.clock())
         raise Conflict(
             f"run {live.run_id} of '{request.skill}' is {status} with other arguments. Follow it with "
-            f"get_run('{live.run_id}'), end it with cancel_run('{live.run_id}'), or call evolve_prompt with the same "
-            "arguments to join it."
+            f"get_run('{live.run_id}') or `promptbreeder-mcp status {live.skill}`, end it with "
+            f"cancel_run('{live.run_id}') or `promptbreeder-mcp cancel {live.run_id}`, or join it by evolving with the "
+            "same arguments."
         )
     return await _resume(bench, engine, request.model_copy(update={"run_id": live.run_id}))
 

@@ -21,7 +21,7 @@ from promptbreeder.store import calls, checks, evaluations, events, examples, le
 from promptbreeder.store.checks import Check
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.acting import act, by_itself, go_on
-from promptbreeder.usecases.drifting import Standing, standing, told
+from promptbreeder.usecases.drifting import Standing, evolving_by_hand, standing, told
 from promptbreeder.usecases.guarding import forbidden
 from promptbreeder.usecases.measuring import gate_evaluation
 from promptbreeder.usecases.witnesses import witnesses
@@ -246,7 +246,7 @@ def _sentence(seen: _Seen, decision: Decision) -> str:
     if seen.recheck is not None:
         parts.append(f"{seen.recheck.sentence}.")
         if seen.recheck.fallen:
-            parts.append(f"evolve_prompt('{seen.stands.skill.name}') looks for a prompt that suits the model of now.")
+            parts.append(f"{evolving_by_hand(seen.stands.skill.name)} looks for a prompt that suits the model of now.")
     before = seen.stands.before
     if seen.stands.reading.state == "failing" and before is not None and (why := forbidden(seen.stands.skill, before)):
         parts.append(f"The monitor does not go back: {why}")

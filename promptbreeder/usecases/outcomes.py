@@ -15,7 +15,7 @@ from promptbreeder.store import calls, events, examples, outcomes, skills, versi
 from promptbreeder.store.tables import Tables
 from promptbreeder.text import normalise, scrub, shortened
 from promptbreeder.usecases.defining import check_examples
-from promptbreeder.usecases.drifting import Standing, standing, told
+from promptbreeder.usecases.drifting import Standing, evolving_by_hand, rollback_by_hand, standing, told
 from promptbreeder.usecases.witnesses import shown
 from promptbreeder.usecases.workbench import Workbench
 
@@ -138,12 +138,12 @@ def _next_step(stands: Standing) -> str:
     name = stands.skill.name
     if stands.reading.state == "failing" and stands.before is not None:
         return (
-            f"rollback('{name}', reason=...) goes back to version {stands.before.n}, evolve_prompt('{name}') looks for "
-            "a better one."
+            f"{rollback_by_hand(name)} goes back to version {stands.before.n}; {evolving_by_hand(name)} looks for a "
+            "better one."
         )
     if stands.reading.state in {"failing", "degraded"}:
         return (
-            f"evolve_prompt('{name}') looks for a better prompt; corrected answers help it search, and examples added "
+            f"{evolving_by_hand(name)} looks for a better prompt; corrected answers help it search, and examples added "
             "otherwise judge what it finds."
         )
     return ""

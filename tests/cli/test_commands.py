@@ -250,6 +250,12 @@ def test_what_cannot_be_done_is_said_in_one_sentence(
     assert result.stdout == ""
 
 
+def test_where_there_is_no_skill_the_command_that_makes_one_is_named(run: Run) -> None:
+    """Beside the tool, which a terminal does not have."""
+    said = run("fitness", "nobody", code=1).stderr
+    assert "there are none yet; define one with define_skill or `promptbreeder-mcp create`" in said
+
+
 @pytest.mark.parametrize("arguments", [("bogus",), ("promote", "tickets"), ("cancel",), ("evolve", "t", "--seed", "x")])
 def test_a_command_that_is_not_understood_shows_how_it_is_used(run: Run, arguments: tuple[str, ...]) -> None:
     """Status 2, as all programs do."""
@@ -286,6 +292,7 @@ def test_evolve_prints_the_report_of_a_run_that_ended_paused_or_failed_with_stat
         resumed = ("evolve", tickets_in, "--run-id", report["run_id"])
         refused = run(*resumed, "--seed", 9, code=1)
         assert "began with: seed 1, not 9. Leave them out to resume it" in refused.stderr
+        assert f"or `promptbreeder-mcp cancel {report['run_id']}`" in refused.stderr
         assert told(*resumed, code=1)["status"] == status
 
 

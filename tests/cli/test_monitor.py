@@ -33,12 +33,13 @@ def test_the_exit_status_says_how_live_answers_do(run: Run, told: Told, calls: C
     assert told("monitor", "--once")["exit_code"] == 0
     assert "tickets: Skipped: unchanged. Ok: 20 of the last 20" in run("monitor", "--once").stdout
     for call_id in calls(30):
-        run("outcome", call_id, "--wrong")
+        said = run("outcome", call_id, "--wrong").stdout
+    assert "evolve_prompt('tickets') or `promptbreeder-mcp evolve tickets` looks for a better prompt" in said
     report = told("monitor", "--once", code=2)
     assert (report["exit_code"], report["checks"][0]["action"], report["checks"][0]["acted"]) == (2, "evolve", False)
     said = run("monitor", code=2).stdout
     assert "Failing: 20 of the last 50" in said
-    assert "evolve_prompt('tickets') is due" in said
+    assert "evolve_prompt('tickets') or `promptbreeder-mcp evolve tickets` is due" in said
 
 
 def test_a_monitor_that_cannot_look_has_a_status_of_its_own(run: Run, home: Path) -> None:

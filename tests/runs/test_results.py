@@ -300,7 +300,9 @@ async def test_candidates_for_an_ended_run_are_an_error_that_says_so(
     """They would be lost without a word otherwise."""
     async with open_service(database) as service:
         run = await evolve(service)
-        with pytest.raises(Conflict, match=r"has ended \(finished\): it takes no candidates"):
+        with pytest.raises(
+            Conflict, match=r"has ended \(finished\): it takes no candidates.*`promptbreeder-mcp evolve tickets` starts"
+        ):
             await evolve(service, run_id=run.run_id, candidates=[GUEST])
 
 

@@ -167,7 +167,10 @@ async def test_without_opting_in_it_says_what_is_due_and_does_nothing(
         check = await checked(service)
         assert (check.action, check.acted, check.state) == ("roll back", False, "failing")
         assert "0 of the last 20 right; the version before does no worse" in check.sentence
-        assert "rollback('tickets', reason=...) is due" in check.sentence
+        assert (
+            "rollback('tickets', reason=...) or `promptbreeder-mcp rollback tickets --reason ...` is due"
+            in check.sentence
+        )
         assert "opt_in_drift_actions" in check.sentence
     assert await production(service) == 1
     assert worse_in_production == 2
