@@ -9,10 +9,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
+from typing import NamedTuple
 
 from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.similarity import NEAR, is_near, similarity
 from promptbreeder.labels import is_one_letter, named
+from promptbreeder.skill import Example
 from promptbreeder.text import CONTROL_TOKENS, normalise
 
 
@@ -142,15 +144,32 @@ def _stems(words: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _copies_example(text: str, words: tuple[str, ...], task: Task) -> bool:
-    allowed = _shingles(task.description, _COPY_WORDS)
-    own = [shingle for shingle in _runs(words, _COPY_WORDS) if shingle not in allowed]
-    for example in task.train:
-        source = _WORD.findall(normalise(example.input))
-        if _ECHO_WORDS <= len(source) < _COPY_WORDS and normalise(example.input) in normalise(text):
-            return True
-        if any(shingle in _shingles(example.input, _COPY_WORDS) for shingle in own):
-            return True
-    return False
+    allowed, known = _shingles(task.description, _COPY_WORDS), _known(task.train)
+    own = [" ".join(shingle) for shingle in _runs(words, _COPY_WORDS) if shingle not in allowed]
+    bare = normalise(text)
+    return not known.shingles.isdisjoint(own) or any(short in bare for short in known.short)
+
+
+class _Known(NamedTuple):
+    """What must not be copied from a task's train examples."""
+
+    shingles: frozenset[str]
+    """Joined, since there may be a million of them."""
+    short: tuple[str, ...]
+    """Inputs with fewer words than a shingle, normalised."""
+
+
+@lru_cache(maxsize=4)
+def _known(train: tuple[Example, ...]) -> _Known:
+    # Built once for all drafts of a run: each draft would otherwise read all examples again.
+    shingles: set[str] = set()
+    short: list[str] = []
+    for source in dict.fromkeys(normalise(example.input) for example in train):
+        words = tuple(_WORD.findall(source))
+        shingles.update(map(" ".join, _runs(words, _COPY_WORDS)))
+        if _ECHO_WORDS <= len(words) < _COPY_WORDS:
+            short.append(source)
+    return _Known(frozenset(shingles), tuple(short))
 
 
 def _echoes(text: str, words: tuple[str, ...], task: Task, demands: Demands) -> bool:

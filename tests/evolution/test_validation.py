@@ -1,12 +1,18 @@
 """Reasons to refuse a writer's text."""
 
-import pytest
+import re
 
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from promptbreeder.evolution import validation
 from promptbreeder.evolution.asks import Task
 from promptbreeder.evolution.cleaning import clean
 from promptbreeder.evolution.validation import Demands, Rejection, objection
 from promptbreeder.prompt import Prompt
 from promptbreeder.skill import Example
+from promptbreeder.text import normalise
 
 PARENT = "Sort the ticket into a queue."
 DEMANDS = Demands(
@@ -134,3 +140,47 @@ def test_labels_are_found_whatever_they_end_in_and_contain(
         block_size=16,
     )
     assert _reason(text, task) is reason
+
+
+def test_examples_are_read_once_for_all_drafts(task: Task, monkeypatch: pytest.MonkeyPatch) -> None:
+    """There may be thousands of them, and a draft is checked while the server waits."""
+    examples = tuple(Example(input=f"One more case, the {n}th of many", expected="billing") for n in range(5_000))
+    read: list[str] = []
+
+    def reading(text: str) -> str:
+        read.append(text)
+        return normalise(text)
+
+    monkeypatch.setattr(validation, "normalise", reading)
+    many = task.model_copy(update={"train": examples})
+    for draft in ("Find out what the customer needs.", "Say which queue fits the ticket best."):
+        assert _reason(draft, many) is None
+    assert sum(text.startswith("One more case") for text in read) == 5_000
+
+
+_TEXTS = st.lists(st.sampled_from(["Don't pay the", "bill, \u00c9t\u00e9 or", "now"]), min_size=2, max_size=3)
+
+
+@given(texts=st.lists(_TEXTS, max_size=5), draft=_TEXTS, description=_TEXTS)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_a_copy_is_six_words_of_one_example_or_a_whole_shorter_one(
+    texts: list[list[str]], draft: list[str], description: list[str], task: Task
+) -> None:
+    """Judged example by example, whatever they are looked up in; words of the task's description are no copy."""
+
+    def runs(text: str) -> list[list[str]]:
+        words = re.findall(r"[^\W_]+(?:['\u2019-][^\W_]+)*", normalise(text))
+        return [words[start : start + 6] for start in range(len(words) - 5)]
+
+    inputs = [" ".join(parts) for parts in texts]
+    text, told = " ".join(draft), " ".join(description)
+    allowed = runs(told)
+    copies = any(
+        any(run in runs(one) for run in runs(text) if run not in allowed)
+        or (4 <= len(one.split()) < 6 and normalise(one) in normalise(text))
+        for one in inputs
+    )
+    examples = tuple(Example(input=one, expected="billing") for one in inputs)
+    given_task = task.model_copy(update={"train": examples, "description": told})
+    reason = objection(text, text, given_task, Demands(max_words=40))
+    assert reason is (Rejection.EXAMPLE if copies else None)
