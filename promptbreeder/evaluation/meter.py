@@ -53,6 +53,12 @@ class Meter:
             self.call_limit is None or self.used.calls + calls <= self.call_limit
         )
 
+    @property
+    def share(self) -> float:
+        """Share of the limits that is used up, of tokens or of calls, whichever is more; 0 without limits."""
+        used = ((self.used.tokens, self.token_limit), (self.used.calls, self.call_limit))
+        return max((count / max(1, limit) for count, limit in used if limit is not None), default=0.0)
+
     def charge(self, usage: Usage, key: str) -> None:
         """Add the usage of the block `key`."""
         self.used += usage

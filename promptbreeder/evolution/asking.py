@@ -16,6 +16,8 @@ from promptbreeder.evolution.asks import (
     Attempted,
     Draft,
     Generation,
+    HandedOver,
+    Handover,
     Immigrants,
     Measure,
     Measured,
@@ -28,7 +30,7 @@ from promptbreeder.evolution.asks import (
 from promptbreeder.prompt import Prompt
 
 T = TypeVar("T")
-A = TypeVar("A", Written, Measured, Attempted, Arrived, Told)
+A = TypeVar("A", Written, Measured, Attempted, Arrived, Told, HandedOver)
 Step = Generator[Ask, Answer, T]
 """A part of a strategy that ends in a `T`."""
 
@@ -58,6 +60,11 @@ def arrivals() -> Step[tuple[Prompt, ...]]:
 def tell(generation: Generation) -> Step[None]:
     """Report progress."""
     _expect(Told, (yield generation))
+
+
+def is_over(*, ended: bool = False) -> Step[bool]:
+    """Return whether the strategy that goes first hands over now; with `ended` it does in any case."""
+    return _expect(HandedOver, (yield Handover(ended=ended))).now
 
 
 def _expect(kind: type[A], answer: Answer) -> A:

@@ -9,6 +9,7 @@ test drive it by hand. Every ask and answer is a frozen pydantic model, because 
     tried  = yield Attempt(...)       Attempted: the executor's own working and answer on train examples
     guests = yield Immigrants()       Arrived: prompts handed in from outside since the last time
     _      = yield Generation(...)    Told: progress and lineage, no answer expected
+    over   = yield Handover(...)      HandedOver: whether the strategy that goes first is to end here
 """
 
 from collections.abc import Generator, Mapping
@@ -165,8 +166,24 @@ class Told(_Frozen):
     kind: Literal["told"] = "told"
 
 
-Ask = Annotated[Write | Measure | Attempt | Immigrants | Generation, Field(discriminator="kind")]
-Answer = Annotated[Written | Measured | Attempted | Arrived | Told, Field(discriminator="kind")]
+class Handover(_Frozen):
+    """Ask, between two generations of a strategy that goes first, whether it has had its share of the budget."""
+
+    kind: Literal["handover"] = "handover"
+    ended: bool = False
+    """It ended by itself: this only tells so."""
+
+
+class HandedOver(_Frozen):
+    """Answer to `Handover`."""
+
+    kind: Literal["handed over"] = "handed over"
+    now: bool
+    """The other strategy goes on from here."""
+
+
+Ask = Annotated[Write | Measure | Attempt | Immigrants | Generation | Handover, Field(discriminator="kind")]
+Answer = Annotated[Written | Measured | Attempted | Arrived | Told | HandedOver, Field(discriminator="kind")]
 Strategy = Generator[Ask, Answer, None]
 MOST_LIST_CHARACTERS = 2_400
 """About six hundred tokens, which a small model reads in half a second."""

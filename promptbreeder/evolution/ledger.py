@@ -7,7 +7,7 @@ on the blocks they share; a whole population is ranked by `estimates`, which tak
 from collections.abc import Sequence
 
 from promptbreeder.evolution.asking import Step, measure
-from promptbreeder.evolution.asks import Score, Unit
+from promptbreeder.evolution.asks import Answer, Ask, Measure, Measured, Score, Unit
 from promptbreeder.evolution.effects import worth
 from promptbreeder.evolution.influence import Influence, influence
 from promptbreeder.prompt import Prompt
@@ -44,6 +44,12 @@ class Ledger:
                 self._note(prompt, block, score)
                 if not score.complete:
                     self._lost.append(prompt.content_hash)
+
+    def overhear(self, ask: Ask, answer: Answer) -> None:
+        """Note what another search was answered, where it had prompts measured on one block."""
+        if isinstance(ask, Measure) and isinstance(answer, Measured) and len(ask.blocks) == 1:
+            for prompt, score in zip(ask.prompts, answer.scores, strict=True):
+                self._note(prompt, ask.blocks[0], score)
 
     def may_win(self, prompt: Prompt) -> bool:
         """Tell whether `prompt` has not lost a race."""

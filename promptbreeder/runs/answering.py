@@ -13,6 +13,7 @@ from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evaluation.metrics import Metric, Verdict
 from promptbreeder.evolution import asks
 from promptbreeder.evolution.diagnosis import ATTEMPTS, attemptable
+from promptbreeder.evolution.strategies.seeded import SHARES
 from promptbreeder.models.base import Generate, Sampling
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.blocks import BLOCK_SIZE
@@ -58,7 +59,7 @@ class Answering:
         self._meter = meter
 
     async def answer(
-        self, ask: asks.Write | asks.Attempt | asks.Measure | Probe | Gate | asks.Generation
+        self, ask: asks.Write | asks.Attempt | asks.Measure | Probe | Gate | asks.Generation | asks.Handover
     ) -> tuple[AnyAnswer, tuple[BlockResult, ...], bool]:
         """Return the answer, what it measured, and whether the budget ended it."""
         match ask:
@@ -73,8 +74,13 @@ class Answering:
                 return await self.probe(ask), (), False
             case Gate():
                 return await self.gate(ask), (), False
-            case asks.Generation():
-                return asks.Told(), (), False
+            case asks.Generation() | asks.Handover():
+                return self._heard(ask), (), False
+
+    def _heard(self, ask: asks.Generation | asks.Handover) -> AnyAnswer:
+        if isinstance(ask, asks.Handover):
+            return asks.HandedOver(now=ask.ended or SHARES * self._meter.share >= 1)
+        return asks.Told()
 
     async def write(self, ask: asks.Write) -> asks.Written:
         """Ask the writer, in blocks; what the budget does not reach stays empty.

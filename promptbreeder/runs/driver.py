@@ -74,6 +74,7 @@ class Driver:
         self._seconds_before = 0.0
         self._generation: asks.Generation | None = None
         self._unsent = 0
+        self._handed_over = self._begun = plan.seed_with is None
         self._told: dict[str, Unit] = {}
         self._probed: Probe | None = None
         self._trials: tuple[asks.Trial, ...] = ()
@@ -232,7 +233,10 @@ class Driver:
         self._seconds = entry.seconds
         if isinstance(entry.answer, asks.Written):
             self._unsent += entry.answer.unsent
+        if isinstance(entry.answer, asks.HandedOver):
+            self._handed_over = entry.answer.now
         if isinstance(ask, asks.Generation):
+            self._begun = self._handed_over
             self._generation = _of_the_writer(ask, self._unsent)
             # As each was first: whoever makes a prompt again has not made it.
             for unit in ask.units:
@@ -275,7 +279,7 @@ class Driver:
         baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
         leads = tuple(self._ledger.lead(lesson.prompt, self._plan.seeds[0]) for lesson in self._plan.lessons)
         undecided = ended_by != "strategy" and not self._ledger.has_challenger() and not self._ledger.all_have_lost()
-        return Outcome(ended_by, winner, score, baseline, gated, undecided, leads)
+        return Outcome(ended_by, winner, score, baseline, gated, undecided, leads, self._begun)
 
 
 def _of_the_writer(told: asks.Generation, unsent: int) -> asks.Generation:

@@ -74,9 +74,10 @@ class Gated(BaseModel):
         return Gated(incumbent=self.incumbent.on(kept), challenger=self.challenger.on(kept))
 
 
-AnyAsk = asks.Write | asks.Measure | asks.Attempt | asks.Immigrants | asks.Generation | Probe | Gate
+AnyAsk = asks.Write | asks.Measure | asks.Attempt | asks.Immigrants | asks.Generation | asks.Handover | Probe | Gate
 AnyAnswer = Annotated[
-    asks.Written | asks.Measured | asks.Attempted | asks.Arrived | asks.Told | Gated, Field(discriminator="kind")
+    asks.Written | asks.Measured | asks.Attempted | asks.Arrived | asks.Told | asks.HandedOver | Gated,
+    Field(discriminator="kind"),
 ]
 
 

@@ -28,6 +28,8 @@ class Outcome:
     """Whether the search was cut off before any candidate was measured in full, or all were shown to be no better."""
     leads: tuple[float | None, ...] = ()
     """Accuracy of each of the plan's lessons minus the incumbent's, on the search items that both were measured on."""
+    begun: bool = True
+    """Whether the plan's strategy came to a first population, where another went first (`Plan.seed_with`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.journalling import StoredJournal
 from promptbreeder.usecases.keeping import keep_winner
 from promptbreeder.usecases.learning import note_patterns, told_of_lessons
-from promptbreeder.usecases.reporting import NOT_REPLAYED, gate_cut_short, lacked_budget, verdict_of
+from promptbreeder.usecases.reporting import NOT_REPLAYED, gate_cut_short, lacked_budget, not_begun, verdict_of
 from promptbreeder.usecases.run_facts import RunProgress, RunResult, plan_of
 from promptbreeder.usecases.workbench import Workbench
 
@@ -107,6 +107,7 @@ class StoreDesk:
             result = RunResult(
                 version=version,
                 verdict=(NOT_REPLAYED if judged is None else verdict_of(plan, judged, version))
+                + not_begun(plan, outcome)
                 + gate_cut_short(plan, outcome, version)
                 + _late(immigrants.waiting(db, run_id)),
                 search_score=outcome.score.accuracy if outcome is not None and outcome.score is not None else None,

@@ -174,6 +174,14 @@ def gate_cut_short(plan: Plan, outcome: Outcome | None, version: int | None) -> 
     )
 
 
+def not_begun(plan: Plan, outcome: Outcome | None) -> str:
+    """Return that a run ended before its strategy came to a first population, since another went first; or nothing."""
+    if outcome is None or outcome.begun:
+        return ""
+    advice = " Give it a larger budget, or leave seed_with out." if outcome.ended_by == "budget" else ""
+    return f" {plan.seed_with} went first, and {plan.strategy} did not come to a first population.{advice}"
+
+
 def lacked_budget(plan: Plan, outcome: Outcome, version: int | None) -> bool:
     """Tell whether a larger budget is what a run without a new version needs; `outcome` is as it was measured."""
     if version is not None or outcome.ended_by in {"cancel", "time"}:
@@ -181,7 +189,7 @@ def lacked_budget(plan: Plan, outcome: Outcome, version: int | None) -> bool:
     if outcome.winner is None:
         return True
     if outcome.winner == plan.seeds[0]:
-        return outcome.undecided
+        return outcome.undecided or not outcome.begun
     return bool(plan.gate_ids) and (outcome.gated is None or not outcome.gated.challenger.scores)
 
 

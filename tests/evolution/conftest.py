@@ -14,6 +14,8 @@ from promptbreeder.evolution.asks import (
     Attempted,
     Draft,
     Generation,
+    HandedOver,
+    Handover,
     Immigrants,
     Measure,
     Measured,
@@ -44,8 +46,10 @@ class Outside:
         fitness: Callable[[Prompt, int], float] = lambda _, __: 0.5,
         right: Callable[[int], bool] = lambda _: True,
         guests: tuple[Prompt, ...] = (),
+        spent: bool = False,
     ) -> None:
         self.task, self.writer, self.fitness, self.right, self.guests = task, writer, fitness, right, guests
+        self.spent = spent
         self.asks: list[Any] = []
         self.answers: list[Any] = []
 
@@ -61,6 +65,8 @@ class Outside:
             case Immigrants():
                 guests, self.guests = self.guests, ()
                 return Arrived(prompts=guests)
+            case Handover():
+                return HandedOver(now=ask.ended or self.spent)
             case _:
                 return Told()
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from promptbreeder.errors import InvalidInput
-from promptbreeder.evolution.asks import Immigrants, Task
+from promptbreeder.evolution.asks import Handover, Immigrants, Measure, Task
 from promptbreeder.evolution.strategies import choose
 from promptbreeder.prompt import Prompt
 
@@ -52,6 +52,25 @@ def test_both_are_told_of_as_one_search(task: Task, outside: Callable[..., Any],
     refused = [told.rejected.get("empty", 0) for told in world.generations]
     assert refused == sorted(refused)
     assert refused[-1] >= refused[3] > 0
+
+
+def test_a_first_strategy_that_has_had_its_share_hands_over_all_that_it_measured(
+    task: Task, outside: Callable[..., Any], writer: Callable[..., str]
+) -> None:
+    """It has made one generation, which was measured before, and has written nothing that nobody measures."""
+    world = outside(task, writer=writer, fitness=_by_hash, spent=True)
+    world.drive(_chosen("auto", "opro").begin(task, Random(8)))
+    made = world.generations[1]
+    children = [unit.prompt for unit in made.units if unit.operator == "opro"]
+    told, over = world.asks.index(made), world.asks.index(Handover())
+    measured = [ask for ask in world.asks[told + 1 : over] if isinstance(ask, Measure)]
+    assert len(measured) == over - told - 1
+    assert len(children) == 4
+    assert all(child in measured[0].prompts for child in children)
+    taken = next(ask for ask in world.asks[over:] if isinstance(ask, Measure))
+    assert all(child in taken.prompts for child in children)
+    assert [told.number for told in world.generations[:3]] == [0, 1, 2]
+    assert world.asks.count(Handover()) == 1
 
 
 def test_guests_reach_whichever_strategy_is_at_work(task: Task, outside: Callable[..., Any]) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from promptbreeder.errors import Conflict, InvalidInput, ModelCrashed
 from promptbreeder.models.scripted import ScriptedModel
+from promptbreeder.requests import Actor
 from promptbreeder.service import Service
 
 pytestmark = pytest.mark.anyio
@@ -93,6 +94,58 @@ async def test_one_strategy_seeds_another(
         report = await evolve(service, strategy="evoprompt-ga", seed_with="opro", population=None, generations=6)
     assert (report.status, report.strategy) == ("finished", "evoprompt-ga")
     assert {"opro", "evoprompt-ga"} <= _steps(database)
+
+
+async def test_a_strategy_that_goes_first_leaves_the_other_most_of_the_budget(
+    copy_of: Callable[[str], Path],
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    journal: Callable[[Path], list[Any]],
+) -> None:
+    """It hands over when it has used up a third, also where it has generations left, and in a resumed run as well."""
+    arguments = {"strategy": "evoprompt-ga", "seed_with": "opro", "population": None, "generations": 30}
+    whole, stopped = copy_of("whole"), copy_of("stopped")
+    async with open_service(whole) as service:
+        report = await evolve(service, budget_tokens=6_000, **arguments)
+    assert "The search ended with its budget." in report.verdict
+    assert "went first" not in report.verdict
+    assert {"opro", "evoprompt-ga"} <= _steps(whole)
+    async with open_service(stopped, ScriptedModel(fail_at={40: ModelCrashed("gone")})) as service:
+        assert (await evolve(service, budget_tokens=6_000, **arguments)).status == "paused"
+    assert "handover" in [asked.kind for asked in journal(stopped)]
+    async with open_service(stopped) as service:
+        assert (await evolve(service, budget_tokens=6_000, **arguments)).status == "finished"
+    assert journal(stopped) == journal(whole)
+
+
+async def test_a_budget_that_the_first_strategy_needs_alone_is_named(
+    database: Path, open_service: Callable[..., Service], evolve: Callable[..., Any]
+) -> None:
+    """The report names the main strategy, so it must say that this one never had its turn."""
+    arguments = {"strategy": "evoprompt-ga", "population": None, "budget_tokens": 4_000}
+    async with open_service(database) as service:
+        report = await evolve(service, seed_with="opro", **arguments)
+        alone = await evolve(service, **arguments)
+    assert "opro went first, and evoprompt-ga did not come to a first population." in report.verdict
+    assert "larger budget" in report.verdict
+    assert "went first" not in alone.verdict
+
+
+async def test_a_run_whose_main_strategy_had_no_turn_is_tried_again_with_a_larger_budget(
+    database: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    ticket_skill: Callable[..., Any],
+    actor: Actor,
+) -> None:
+    """That the first strategy found nothing better says nothing of the other."""
+    arguments = {"skill": "same", "strategy": "evoprompt-ga", "population": None, "generations": None}
+    async with open_service(database, ScriptedModel(lambda _: "billing")) as service:
+        await service.define_skill(ticket_skill(name="same", settings={"allowed_decoding": ["free"]}), actor)
+        report = await evolve(service, seed_with="opro", budget_tokens=3_000, **arguments)
+    assert "No improvement found" in report.verdict
+    assert "opro went first" in report.verdict
+    assert report.retry["budget_tokens"] == 6_000
 
 
 async def test_a_live_run_with_another_seeding_is_a_conflict(

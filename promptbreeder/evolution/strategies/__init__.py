@@ -21,11 +21,9 @@ from promptbreeder.evolution.strategies.evoprompt_ga import evoprompt_ga
 from promptbreeder.evolution.strategies.mipro import mipro, required_optuna
 from promptbreeder.evolution.strategies.opro import opro
 from promptbreeder.evolution.strategies.promptbreeder import promptbreeder
-from promptbreeder.evolution.strategies.seeded import Begin, seeded
+from promptbreeder.evolution.strategies.seeded import SHARES, Begin, seeded
 
 P = TypeVar("P", bound=RunProfile)
-_SEEDING_SHARE = 3
-"""The strategy that seeds another gets one of so many generations."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +87,8 @@ def choose(
 ) -> Chosen:
     """Return the named strategy; `generations` and `population` replace the profile's numbers where given.
 
-    With `seed_with`, that strategy gets a third of the generations, in its profile of the same name or else its
-    default, and what it finds is the first population of the named one, which gets the others.
+    With `seed_with`, that strategy gets a third of the generations, and about a third of the budget, in its profile of
+    the same name or else its default; what it finds is the first population of the named one, which gets the rest.
 
     Raises:
         InvalidInput: if a strategy or the profile is unknown, the population is none that the strategy can have, or the
@@ -107,7 +105,7 @@ def choose(
     if seed_with == name:
         raise InvalidInput(f"seed_with names {name} itself; give another strategy, or leave it out")
     seeding = _entry(seed_with)
-    share = max(1, then.profile.generations // _SEEDING_SHARE)
+    share = max(1, then.profile.generations // SHARES)
     first = seeding.chosen(
         seed_with, profile_name if profile_name in seeding.profiles else seeding.default_profile, share, None
     )
