@@ -199,13 +199,15 @@ class Office:
             return
         (check,) = report.checks
         self._alert = check.state in {"degraded", "failing"}
-        if check.acted and check.run_id is not None:
-            self._tell(f"monitor: {check.state}, {check.drift.right} of {check.drift.n} right; it evolves")
-            await self._follow(check.run_id)
-        elif check.recheck is not None and check.recheck.fallen and self._rechecked != self._world.digest:
+        fell = check.recheck is not None and check.recheck.fallen and self._rechecked != self._world.digest
+        if check.recheck is not None and fell:
             self._rechecked = self._world.digest
             before, after = check.recheck.before.accuracy, check.recheck.after.accuracy
             self._tell(f"monitor: the model has changed, {before:.2f} -> {after:.2f} on the gate")
+        if check.acted and check.run_id is not None:
+            self._tell(f"monitor: {check.state}, {check.drift.right} of {check.drift.n} right; it evolves")
+            await self._follow(check.run_id)
+        elif fell:
             await self._evolve("for the model of now")
 
     async def _evolve(self, why: str) -> None:

@@ -25,6 +25,8 @@ DriftState = Literal["ok", "degraded", "failing", "not enough data"]
 Action = Literal["none", "evolve", "roll back", "skipped"]
 Target = Literal["none", "not worse", "worse"]
 """The version to go back to, measured now on the same examples as production; `none` where there is no such version."""
+Fall = Literal["none", "new", "answered"]
+"""What the re-check on a changed model shows; `answered`: production fell, and an evolution on that model has begun."""
 
 EXIT_CODES: dict[DriftState, int] = {"ok": 0, "degraded": 1, "failing": 2, "not enough data": 3}
 
@@ -76,13 +78,24 @@ def read_drift(outcomes: Sequence[bool], detector: Detector, *, promoted_at: flo
     )
 
 
+def state_after(reading: Reading, fall: Fall) -> DriftState:
+    """Return what outcomes and re-check say together; a fall that only the re-check shows counts as degraded."""
+    return "degraded" if fall != "none" and reading.state in {"ok", "not enough data"} else reading.state
+
+
+def summary(reading: Reading, fall: Fall) -> str:
+    """Return the state and the outcomes in some words, without a full stop."""
+    if reading.state == state_after(reading, fall):
+        return f"{reading.state.capitalize()}: {reading.right} of the last {reading.n} right"
+    outcomes = f"{reading.right} of the last {reading.n} outcomes right" if reading.n else "no outcomes yet"
+    return f"Degraded by a change of the model ({outcomes})"
+
+
 class Decision(NamedTuple):
     """What the monitor does about a reading."""
 
     action: Action
     sentence: str
-    quarantine: bool = False
-    """The version that is rolled back must not be promoted automatically again."""
 
 
 def decide(
@@ -92,25 +105,30 @@ def decide(
     unchanged: bool,
     last_evolution_started: float | None,
     now: float,
+    fall: Fall = "none",
 ) -> Decision:
     """Return what to do.
 
     `target` matters only where the reading says failing: otherwise nothing need be measured for it. `unchanged` says
     that since the last check neither the fingerprint (model, backend, parameters, version, examples) changed nor an
-    outcome came. `last_evolution_started` is of the last *automatic* evolution, also of one that failed.
+    outcome came. `last_evolution_started` is of the last *automatic* evolution, also of one that failed. A fall calls
+    for one evolution, also one by hand: what it shows stays the same however often one looks.
     """
-    told = f"{reading.right} of the last {reading.n} right"
-    if reading.state == "failing" and target == "not worse":
-        return Decision("roll back", f"Failing: {told}; the version before does no worse.", quarantine=True)
-    if reading.state in {"failing", "degraded"} and not is_cooling(last_evolution_started, now):
-        return Decision("evolve", f"{reading.state.capitalize()}: {told}.")
+    state, told = state_after(reading, fall), summary(reading, fall)
+    if state == "failing" and target == "not worse":
+        return Decision("roll back", f"{told}; the version before does no worse.")
+    is_due = reading.state in {"failing", "degraded"} or fall == "new"
+    if is_due and not is_cooling(last_evolution_started, now):
+        return Decision("evolve", f"{told}.")
     if unchanged:
         return Decision("skipped", "Unchanged since the last check.")
-    if reading.state == "not enough data":
+    if state == "not enough data":
         return Decision("none", f"Not enough data: {reading.n} outcomes, {LEAST_OUTCOMES} are the least.")
-    if reading.state == "ok":
-        return Decision("none", f"Ok: {told}.")
-    return Decision("none", f"{reading.state.capitalize()}: {told}; the last automatic evolution is under 7 days old.")
+    if state == "ok":
+        return Decision("none", f"{told}.")
+    if not is_due:
+        return Decision("none", f"{told}; an evolution on the model of now has been started already.")
+    return Decision("none", f"{told}; the last automatic evolution is under 7 days old.")
 
 
 def is_cooling(last_evolution_started: float | None, now: float) -> bool:

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 import anyio
 
 from promptbreeder.errors import InvalidInput, ModelError
-from promptbreeder.lifecycle.drift import Decision, Target, decide, exit_code
-from promptbreeder.lifecycle.recheck import judge_change
+from promptbreeder.lifecycle.drift import Decision, Fall, Target, decide, exit_code, state_after, summary
 from promptbreeder.results import DriftState, MonitorReport, Recheck, SkillCheck
 from promptbreeder.runs.engine import Engine
 from promptbreeder.skill import Split
@@ -24,7 +23,7 @@ from promptbreeder.usecases.acting import act, by_itself, go_on
 from promptbreeder.usecases.drifting import Standing, evolving_by_hand, standing, told
 from promptbreeder.usecases.guarding import forbidden
 from promptbreeder.usecases.measuring import gate_evaluation
-from promptbreeder.usecases.witnesses import witnesses
+from promptbreeder.usecases.rechecking import look_again
 from promptbreeder.usecases.workbench import Workbench, iso
 
 EVERY_SECONDS = 3_600.0
@@ -107,16 +106,15 @@ class _Seen:
     """Of all that a check depends on besides outcomes."""
     unchanged: bool
     recheck: Recheck | None
+    fall: Fall
+    """What the re-check shows."""
     trouble: str
     """Why the model could not be asked."""
 
     @property
     def state(self) -> DriftState:
-        """What the outcomes say; a fall that only the re-check shows counts as degraded."""
-        state = self.stands.reading.state
-        if state in {"ok", "not enough data"} and self.recheck is not None and self.recheck.fallen:
-            return "degraded"
-        return state
+        """What outcomes and re-check say together."""
+        return state_after(self.stands.reading, self.fall)
 
 
 async def _check(bench: Workbench, engine: Engine, name: str, *, open_models: bool) -> SkillCheck:
@@ -126,7 +124,12 @@ async def _check(bench: Workbench, engine: Engine, name: str, *, open_models: bo
     seen = replace(seen, trouble=seen.trouble or trouble)
     started = seen.stands.check.evolution_started if seen.stands.check is not None else None
     decision = decide(
-        seen.stands.reading, target=target, unchanged=seen.unchanged, last_evolution_started=started, now=now
+        seen.stands.reading,
+        target=target,
+        unchanged=seen.unchanged,
+        last_evolution_started=started,
+        now=now,
+        fall=seen.fall,
     )
     check = SkillCheck(
         skill=name,
@@ -155,11 +158,12 @@ async def _check(bench: Workbench, engine: Engine, name: str, *, open_models: bo
 async def _look(bench: Workbench, stands: Standing, *, open_models: bool) -> _Seen:
     """Look at the model, and measure production anew if it is not the one that production was measured on."""
     skill, last = stands.skill, stands.check
+    fall: Fall = "none"
     model, trouble, recheck = None, "", None
     if open_models or bench.has_open(skill.model):
         try:
             model = (await bench.model(skill.model)).fingerprint
-            recheck = await _recheck(bench, stands, model)
+            recheck, fall = await look_again(bench, stands, model)
         except (InvalidInput, ModelError) as error:
             trouble = str(error)
     model = model or (last.model if last is not None else None)
@@ -167,53 +171,7 @@ async def _look(bench: Workbench, stands: Standing, *, open_models: bool) -> _Se
     parts = (model, skill.judged, stands.production.n, stands.production.content_hash, sorted(gate))
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()
     unchanged = last is not None and (last.seen, last.last_outcome) == (digest, stands.last_outcome)
-    return _Seen(stands, model, digest, unchanged=unchanged, recheck=recheck, trouble=trouble)
-
-
-async def _recheck(bench: Workbench, stands: Standing, model: str) -> Recheck | None:
-    """Compare production on this model with what is stored of it on the model before; measured once.
-
-    Raises:
-        ModelError: if it cannot be measured.
-    """
-    skill, version = stands.skill, stands.production
-    if skill.metric == "preference":
-        return None
-    decoding, measured_on = version.prompt.decoding, skill.measured_on(model)
-    before = await bench.store.read(
-        lambda db: evaluations.before(
-            db, skill.name, version.n, Split.GATE, decoding=decoding, judged=skill.judged, measured_on=measured_on
-        )
-    )
-    if before is None:
-        return None
-    after = await bench.store.read(
-        lambda db: evaluations.latest(db, skill.name, version.n, Split.GATE, decoding=decoding, fingerprint=measured_on)
-    )
-    is_new = after is None
-    if after is None:
-        after = await gate_evaluation(bench, skill, version)
-    fair = await bench.store.read(lambda db: witnesses(db, skill.name, version.n))
-    found = judge_change(*evaluations.paired(after.on(fair.ids), before), fair.left_out)
-    if found is not None and is_new:
-        await bench.store.write(lambda db: _note_recheck(db, stands, found, before.fingerprint, now=bench.clock()))
-        bench.changed("history", skill.name)
-    return found
-
-
-def _note_recheck(db: Tables, stands: Standing, found: Recheck, model_before: str, *, now: float) -> None:
-    actor = by_itself()
-    events.append(
-        db,
-        ts=now,
-        skill=stands.skill.name,
-        kind="recheck",
-        actor=actor.kind,
-        client=actor.client,
-        reason=f"version {stands.production.n}: {found.sentence}, measured",
-        after=stands.production.n,
-        data={"model_before": model_before, "better": found.better, "worse": found.worse, "fallen": found.fallen},
-    )
+    return _Seen(stands, model, digest, unchanged=unchanged, recheck=recheck, fall=fall, trouble=trouble)
 
 
 async def _target(bench: Workbench, stands: Standing) -> tuple[Target, str]:
@@ -242,10 +200,12 @@ async def _target(bench: Workbench, stands: Standing) -> tuple[Target, str]:
 def _sentence(seen: _Seen, decision: Decision) -> str:
     parts = [decision.sentence]
     if decision.action == "skipped":
-        parts = [f"Skipped: unchanged. {told(seen.stands).sentence}"]
+        by_outcomes = seen.state == seen.stands.reading.state
+        now = told(seen.stands).sentence if by_outcomes else f"{summary(seen.stands.reading, seen.fall)}."
+        parts = [f"Skipped: unchanged. {now}"]
     if seen.recheck is not None:
         parts.append(f"{seen.recheck.sentence}.")
-        if seen.recheck.fallen:
+        if seen.fall == "new" and decision.action != "evolve":
             parts.append(f"{evolving_by_hand(seen.stands.skill.name)} looks for a prompt that suits the model of now.")
     before = seen.stands.before
     if seen.stands.reading.state == "failing" and before is not None and (why := forbidden(seen.stands.skill, before)):

@@ -8,6 +8,7 @@ from promptbreeder.lifecycle.drift import (
     DAY,
     PROBATION_SECONDS,
     Decision,
+    Fall,
     Reading,
     Target,
     decide,
@@ -29,10 +30,15 @@ def reading(right: int, wrong: int, *, before: int = 0, promoted_at: float = LON
 
 
 def decision(
-    known: Reading, *, target: Target = "not worse", unchanged: bool = False, started: float | None = None
+    known: Reading,
+    *,
+    target: Target = "not worse",
+    unchanged: bool = False,
+    started: float | None = None,
+    fall: Fall = "none",
 ) -> Decision:
     """Decide, with nothing that stands against acting."""
-    return decide(known, target=target, unchanged=unchanged, last_evolution_started=started, now=NOW)
+    return decide(known, target=target, unchanged=unchanged, last_evolution_started=started, now=NOW, fall=fall)
 
 
 FAILING = reading(26, 24, before=50)
@@ -77,18 +83,18 @@ def test_a_version_on_probation_is_judged_more_strictly() -> None:
     assert on_probation(outcomes=3, promoted_at=NOW + 99, now=NOW)
 
 
-def test_failing_goes_back_to_a_version_that_is_no_worse_and_quarantines() -> None:
+def test_failing_goes_back_to_a_version_that_is_no_worse() -> None:
     """Also during the cooldown: it is for evolutions."""
     for started in (None, NOW - DAY):
         done = decision(FAILING, started=started)
-        assert (done.action, done.quarantine) == ("roll back", True)
+        assert done.action == "roll back"
         assert "26 of the last 50 right" in done.sentence
 
 
 @pytest.mark.parametrize("target", ["worse", "none"])
 def test_failing_without_a_better_way_back_evolves(target: Target) -> None:
     """The cause is elsewhere: going back would not help, or there is nowhere to go."""
-    assert decision(FAILING, target=target) == ("evolve", "Failing: 26 of the last 50 right.", False)
+    assert decision(FAILING, target=target) == ("evolve", "Failing: 26 of the last 50 right.")
     assert decision(FAILING, target=target, started=NOW - DAY).action == "none"
 
 
@@ -97,10 +103,32 @@ def test_degraded_evolves_once_in_seven_days() -> None:
     assert DEGRADED.state == "degraded"
     assert decision(DEGRADED).action == "evolve"
     waiting = decision(DEGRADED, started=NOW - COOLDOWN_SECONDS + 1)
-    assert (waiting.action, waiting.quarantine) == ("none", False)
+    assert waiting.action == "none"
     assert "under 7 days old" in waiting.sentence
     assert decision(DEGRADED, started=NOW - COOLDOWN_SECONDS).action == "evolve"
     assert decision(DEGRADED, started=NOW - COOLDOWN_SECONDS, unchanged=True).action == "evolve"
+
+
+@pytest.mark.parametrize("known", [OK, reading(5, 5), reading(0, 0)])
+def test_a_fall_on_a_changed_model_evolves_once(known: Reading) -> None:
+    """Whatever the outcomes say, which are of the model before; an evolution on the model of now answers it."""
+    assert decision(known, fall="new").action == "evolve"
+    assert decision(known, fall="new", unchanged=True).action == "evolve"
+    waiting = decision(known, fall="new", started=NOW - DAY)
+    assert waiting.action == "none"
+    assert "under 7 days old" in waiting.sentence
+    answered = decision(known, fall="answered")
+    assert answered.action == "none"
+    assert "started already" in answered.sentence
+    for told in (waiting, answered):
+        assert told.sentence.startswith("Degraded by a change of the model (")
+    assert decision(known, fall="answered", unchanged=True).action == "skipped"
+
+
+def test_a_fall_takes_nothing_from_what_outcomes_call_for() -> None:
+    """Failing still goes back, and the detector still evolves after the evolution that answered the fall."""
+    assert decision(FAILING, fall="new").action == "roll back"
+    assert decision(DEGRADED, fall="answered") == decision(DEGRADED)
 
 
 def test_a_clock_that_goes_back_still_cools() -> None:
@@ -113,8 +141,8 @@ def test_a_clock_that_goes_back_still_cools() -> None:
 def test_what_is_unchanged_is_skipped() -> None:
     """Nothing is measured again that would come out the same."""
     for known in (OK, reading(5, 5)):
-        assert decision(known, unchanged=True) == ("skipped", "Unchanged since the last check.", False)
-    assert decision(OK) == ("none", "Ok: 42 of the last 50 right.", False)
+        assert decision(known, unchanged=True) == ("skipped", "Unchanged since the last check.")
+    assert decision(OK) == ("none", "Ok: 42 of the last 50 right.")
     assert decision(reading(5, 5)).sentence == "Not enough data: 10 outcomes, 20 are the least."
     assert decision(read_drift([], Detector(), promoted_at=NOW, now=NOW)).action == "none"
 

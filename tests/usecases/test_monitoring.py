@@ -626,7 +626,9 @@ async def test_a_model_that_changed_for_the_worse_is_found_by_a_paired_re_check(
         assert (check.state, check.recheck.fallen, check.recheck.better) == ("degraded", True, 0)
         assert check.recheck.before.accuracy == 1.0
         assert check.recheck.worse > 10
-        assert "The model has changed: production is significantly worse on it" in check.sentence
+        assert check.sentence.startswith("Degraded by a change of the model (no outcomes yet). The model has changed")
+        assert "production is significantly worse on it" in check.sentence
+        assert "evolve_prompt('tickets') is due" in check.sentence
         calls = changed.calls
         assert calls > 0
         again = await later.monitor()
@@ -636,6 +638,62 @@ async def test_a_model_that_changed_for_the_worse_is_found_by_a_paired_re_check(
         line = (await later.history("tickets", limit=2))[1]
         assert f"version {measured}: The model has changed" in line.sentence
         assert line.after == measured
+
+
+async def test_a_model_that_changed_for_the_worse_is_evolved_for_once_where_the_skill_opted_in(  # noqa: PLR0917
+    service: Service,
+    measured: int,
+    live: Live,
+    opted_in: Callable[[], Any],
+    database: Path,
+    open_service: Callable[..., Service],
+    clock: Clock,
+    actor: Actor,
+) -> None:
+    """However well its outcomes were on the model before; and not again for the same model after seven days."""
+    await opted_in()
+    await live(30)
+    assert (await checked(service)).state == "ok"
+    async with open_service(database, ScriptedModel(now_bad, name="changed"), clock=clock) as later:
+        check = await checked(later)
+        assert (check.state, check.action, check.acted) == ("degraded", "evolve", True)
+        assert check.sentence.startswith("Degraded by a change of the model (30 of the last 30 outcomes right).")
+        assert check.sentence.endswith(f"Run {check.run_id} was started.")
+        assert check.run_id is not None
+        await later.cancel_run(check.run_id, actor)
+        for days in (1, 7):
+            clock.now += days * DAY
+            again = await checked(later)
+            assert (again.state, again.action, again.production) == ("degraded", "skipped", measured)
+            assert again.sentence.startswith("Skipped: unchanged. Degraded by a change of the model")
+        await live(1, by=later)
+        again = await checked(later)
+        assert (again.state, again.action) == ("degraded", "none")
+        assert "an evolution on the model of now has been started already" in again.sentence
+
+
+@pytest.mark.parametrize(("on", "expected"), [("the model before", "evolve"), ("the changed model", "none")])
+async def test_an_evolution_by_hand_answers_a_model_that_changed(  # noqa: PLR0917
+    service: Service,
+    measured: int,
+    opted_in: Callable[[], Any],
+    database: Path,
+    open_service: Callable[..., Service],
+    actor: Actor,
+    on: str,
+    expected: str,
+) -> None:
+    """Only one on the changed model; one on the model before has nothing to do with it."""
+    await opted_in()
+    async with open_service(database, ScriptedModel(now_bad, name="changed")) as later:
+        by = service if on == "the model before" else later
+        request = EvolveRequest(skill="tickets", generations=1, population=4, budget_tokens=20_000)
+        assert (await by.evolve(request, actor, wait_seconds=300)).status == "finished"
+        check = await checked(later)
+        assert (check.state, check.action, check.acted) == ("degraded", expected, expected == "evolve")
+        if check.run_id is not None:
+            await later.cancel_run(check.run_id, actor)
+    assert await production(service) == measured
 
 
 async def test_a_model_that_changed_and_does_as_well_is_no_trouble(
