@@ -16,8 +16,6 @@ class VoteVerdict(NamedTuple):
     outcome: VoteOutcome
     e: float
     """E-value that the candidate is preferred."""
-    e_reverse: float
-    """E-value that the incumbent is preferred."""
     votes_needed: int
     """Least number of further votes, all for the candidate, that make it win."""
     votes_left: int
@@ -63,7 +61,7 @@ def judge_votes(
     else:
         outcome = "open"
         sentence = f"Open: {score}; {votes_in_a_row(needed)} would decide, {left} left."
-    return VoteVerdict(outcome, as_number(ahead), as_number(behind), needed, left, sentence)
+    return VoteVerdict(outcome, as_number(ahead), needed, left, sentence)
 
 
 def votes_in_a_row(count: int) -> str:

@@ -78,11 +78,6 @@ class Comparison:
         """E-value that the challenger is better."""
         return as_number(self.log_e)
 
-    @property
-    def e_reverse(self) -> float:
-        """E-value that the challenger is worse."""
-        return as_number(self.log_e_reverse)
-
     def more_examples(self, log_target: float = LOG_SHOWN) -> int | None:
         """Return how many more gate examples let E reach the target with 80 % probability, at the difference observed.
 

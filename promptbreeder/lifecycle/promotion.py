@@ -76,8 +76,6 @@ class Readiness:
     sentence: str
     gate: Comparison | None
     """None for a skill that is judged by votes alone."""
-    votes: Votes
-    votes_e: float
     product: float
     """The evidence that counts: gate times votes."""
     more_gate_examples: int | None = None
@@ -108,16 +106,7 @@ def readiness(
         verdict: PromotionVerdict, why: str, more_gate_examples: int | None = None, more_votes: int | None = None
     ) -> Readiness:
         sentence = f"{verdict.capitalize()}: {f'{why}; ' if why else ''}{facts}."
-        return Readiness(
-            verdict,
-            sentence,
-            gate,
-            votes,
-            as_number(votes.log_e),
-            as_number(product),
-            more_gate_examples,
-            more_votes,
-        )
+        return Readiness(verdict, sentence, gate, as_number(product), more_gate_examples, more_votes)
 
     if gate.n < MIN_GATE_EXAMPLES:
         missing = MIN_GATE_EXAMPLES - gate.n
@@ -149,8 +138,7 @@ def without_gate(votes: Votes, left_out: int = 0) -> Readiness:
     """Return the verdict where there is not one gate example to compare by."""
     none = f"none of the gate split counts ({told_left_out(left_out)})" if left_out else "none is in the gate split"
     sentence = f"Insufficient examples: {none}; about {examples_for(MIN_GATE_EXAMPLES)} are needed."
-    e = as_number(votes.log_e)
-    return Readiness("insufficient examples", sentence, None, votes, e, e, MIN_GATE_EXAMPLES)
+    return Readiness("insufficient examples", sentence, None, as_number(votes.log_e), MIN_GATE_EXAMPLES)
 
 
 def readiness_by_votes(votes: Votes) -> Readiness:
@@ -163,9 +151,8 @@ def readiness_by_votes(votes: Votes) -> Readiness:
         verdict, why = "worse", f"production is preferred; {told}"
     elif not needed:
         verdict, why = "ready", told
-    e = as_number(votes.log_e)
     more_votes = needed if verdict == "more evidence needed" else None
-    return Readiness(verdict, f"{verdict.capitalize()}: {why}.", None, votes, e, e, None, more_votes)
+    return Readiness(verdict, f"{verdict.capitalize()}: {why}.", None, as_number(votes.log_e), None, more_votes)
 
 
 def _worse(gate: Comparison, votes: Votes) -> list[str]:

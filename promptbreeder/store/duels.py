@@ -57,11 +57,6 @@ class Counts(NamedTuple):
     losses: int = 0
     ties: int = 0
 
-    @property
-    def cast(self) -> int:
-        """All votes."""
-        return self.wins + self.losses + self.ties
-
 
 class Tally(NamedTuple):
     """The same by who voted: people themselves, or an assistant that says what its user chose."""

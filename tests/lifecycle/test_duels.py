@@ -55,7 +55,7 @@ def test_winning_the_votes_needed_wins_unless_it_is_too_late(wins: int, losses: 
         assert judge_votes(wins + verdict.votes_needed, losses, ties, days=0).outcome == "win"
     if verdict.outcome == "futile":
         assert judge_votes(wins + verdict.votes_left, losses, ties, days=0).outcome != "win"
-    assert not (verdict.e >= 20 and verdict.e_reverse >= 10)
+    assert not (verdict.e >= 20 and judge_votes(losses, wins, ties, days=0).e >= 10)
 
 
 def test_the_better_candidate_is_shown_more_often_and_the_unknown_one_gets_its_chance() -> None:

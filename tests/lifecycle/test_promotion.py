@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from promptbreeder.evidence.evalues import e_value
+from promptbreeder.evidence.evalues import as_number, e_value
 from promptbreeder.lifecycle.gate import Comparison, compare, uses_since_renewal
 from promptbreeder.lifecycle.promotion import Bar, Cost, Readiness, Votes, readiness, readiness_by_votes
 
@@ -173,7 +173,7 @@ def test_graded_scores_are_bet_on_and_have_no_mcnemar_test() -> None:
     assert found.graded
     assert found.mcnemar_p is None
     assert judged(found).ready
-    assert found.e > 20 > found.e_reverse
+    assert found.e > 20 > as_number(found.log_e_reverse)
     few = compare([score + 0.1 for score in old[:20]], old[:20])
     assert few is not None
     verdict = judged(few)
