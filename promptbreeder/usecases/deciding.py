@@ -73,10 +73,10 @@ async def promote_if_ready(bench: Workbench, name: str, number: int) -> Moved | 
     None where nothing was moved. It is called after a run or a vote, whose success it must not undo: what keeps it
     from judging is no error, and `get_fitness` tells.
     """
-    case = await _case(bench, name, number)
-    if not case.skill.settings.opt_in_auto_promote or case.was_in_production or case.objections:
-        return None
     try:
+        case = await _case(bench, name, number)
+        if not case.skill.settings.opt_in_auto_promote or case.was_in_production or case.objections:
+            return None
         judged = await judge(bench, case.skill, case.version, case.production)
         if judged.found.ready:
             return await _promoted(bench, case, judged, judged.found.sentence, reason=OPTED_IN, actor=SYSTEM)

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from promptbreeder.errors import ModelCrashed
+from promptbreeder.errors import ModelCrashed, StoreUnavailable
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import VoteReport
 from promptbreeder.service import Service
+from promptbreeder.store.database import Database
+from promptbreeder.store.tables import Tables
 
 from .conftest import Overtaken, first_word_or_billing
 
@@ -99,6 +101,29 @@ async def test_a_vote_counts_also_where_the_model_is_gone(
         report = await service.vote(duel.duel_id, "tie", actor)
         assert (report.ties, report.notice) == (1, None)
         assert await production(service) == 1
+
+
+async def test_a_vote_counts_also_where_the_store_cannot_be_read_after_it(
+    service: Service, better: int, actor: Actor, ticket_skill: Definition, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is stored, so whoever voted must not be told that it failed, and vote again."""
+    await opt_in(service, ticket_skill, actor)
+    duel = await service.compare("tickets", text="parcel", b=better)
+    write = Database.write
+
+    async def unreadable(*_: object) -> None:
+        raise StoreUnavailable("the disk is gone")
+
+    async def last_write(self: Database, work: Callable[[Tables], object]) -> object:
+        done = await write(self, work)
+        monkeypatch.setattr(Database, "read", unreadable)
+        return done
+
+    monkeypatch.setattr(Database, "write", last_write)
+    report = await service.vote(duel.duel_id, "tie", actor)
+    monkeypatch.undo()
+    assert (report.ties, report.notice) == (1, None)
+    assert await production(service) == 1
 
 
 @pytest.mark.parametrize("what", ["opted out", "rolled back"])
