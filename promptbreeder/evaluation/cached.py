@@ -12,7 +12,7 @@ from dataclasses import asdict, replace
 from typing import Any, Protocol
 
 from promptbreeder.evaluation.meter import Meter, Usage
-from promptbreeder.models.base import Block, Choice, Choose, Generate, Limits, Model, Reply
+from promptbreeder.models.base import Block, Choice, Choose, Generate, Limits, Model, Reply, choice_bound
 from promptbreeder.prompt import Message
 from promptbreeder.text import scrub
 
@@ -57,40 +57,41 @@ class CachedModel:
             ModelError: if the backend is dead.
         """
         spare = sum(request.sampling.max_tokens for request in requests)
-        key, stored = await self._look_up("generate", requests, spare, meter)
+        key, bound, stored = await self._look_up("generate", requests, spare, meter)
         if stored is None:
             block = _scrubbed(await self._model.generate(requests))
             await self._keep(key, block.prefix_tokens, [asdict(reply) for reply in block.answers])
         else:
             block = Block(tuple(Reply(**reply) for reply in stored["answers"]), stored["prefix"])
-        written = sum(reply.completion_tokens for reply in block.answers)
-        _charge(meter, key, [r.prompt_tokens for r in block.answers], block.prefix_tokens, written, hit=bool(stored))
+        _charge(meter, key, block, bound, hit=bool(stored))
         return block
 
     async def choose(self, requests: Sequence[Choose], meter: Meter) -> Block[Choice]:
         """Score the options of each request; raises as `generate` does."""
-        key, stored = await self._look_up("choose", requests, 0, meter)
+        spare = sum(choice_bound(request.options) for request in requests) if self.limits.writes_choices else 0
+        key, bound, stored = await self._look_up("choose", requests, spare, meter)
         if stored is None:
             block = await self._model.choose(requests)
             await self._keep(key, block.prefix_tokens, [asdict(choice) for choice in block.answers])
         else:
             answers = (Choice(**{**choice, "logprobs": tuple(choice["logprobs"])}) for choice in stored["answers"])
             block = Block(tuple(answers), stored["prefix"])
-        _charge(meter, key, [c.prompt_tokens for c in block.answers], block.prefix_tokens, 0, hit=bool(stored))
+        _charge(meter, key, block, bound, hit=bool(stored))
         return block
 
     async def _look_up(
         self, kind: str, requests: Sequence[Generate | Choose], spare: int, meter: Meter
-    ) -> tuple[str, dict[str, Any] | None]:
+    ) -> tuple[str, Usage, dict[str, Any] | None]:
+        """Return the key of a block, the most that it may be charged, and what is kept of it; raises OverBudget."""
         canonical = json.dumps([kind, self._model.fingerprint, [asdict(request) for request in requests]])
         key = hashlib.sha256(canonical.encode()).hexdigest()
-        if key not in meter.seen:
-            # Admission goes by the bound and not by what the cache holds: a warm cache must not change a run's path.
-            bound = token_bound([_read(request) for request in requests], shared=self.limits.shares_prefix)
-            if not meter.admits(bound + spare, len(requests)):
-                raise OverBudget
+        read = token_bound([_read(request) for request in requests], shared=self.limits.shares_prefix)
+        bound = Usage(calls=len(requests), prompt_tokens=read, completion_tokens=spare)
+        # Admission goes by the bound and not by what the cache holds: a warm cache must not change a run's path.
+        if key not in meter.seen and not meter.admits(bound.tokens, bound.calls):
+            raise OverBudget
         stored = await self._cache.get(key)
-        return key, None if stored is None else json.loads(stored)
+        return key, bound, None if stored is None else json.loads(stored)
 
     async def _keep(self, key: str, prefix_tokens: int, answers: list[dict[str, Any]]) -> None:
         value = {"prefix": prefix_tokens, "answers": answers}
@@ -127,16 +128,20 @@ def token_bound(rendered: Sequence[tuple[Message, ...]], *, shared: bool) -> int
     return total - (len(texts) - 1) * common + len(texts)
 
 
-def _charge(meter: Meter, key: str, prompts: list[int], prefix: int, completion_tokens: int, *, hit: bool) -> None:
+def _charge(meter: Meter, key: str, block: Block[Reply] | Block[Choice], bound: Usage, *, hit: bool) -> None:
+    """Charge a block, at most what it was admitted for: backends that cannot know the shared prefix estimate it."""
     if key in meter.seen:
         return
     # A failed item was not read.
-    read = prefix + sum(tokens - prefix for tokens in prompts if tokens) if any(prompts) else 0
+    prompts = [answer.prompt_tokens for answer in block.answers if answer.prompt_tokens]
+    read = block.prefix_tokens + sum(tokens - block.prefix_tokens for tokens in prompts) if prompts else 0
+    read = min(read, bound.prompt_tokens)
+    written = min(sum(answer.completion_tokens for answer in block.answers), bound.completion_tokens)
     usage = Usage(
-        calls=len(prompts),
+        calls=len(block.answers),
         prompt_tokens=read,
-        completion_tokens=completion_tokens,
-        cache_hits=len(prompts) if hit else 0,
-        computed_tokens=0 if hit else read + completion_tokens,
+        completion_tokens=written,
+        cache_hits=len(block.answers) if hit else 0,
+        computed_tokens=0 if hit else read + written,
     )
     meter.charge(usage, key)

@@ -155,6 +155,7 @@ class Evaluator:
             shares=of_labels,
             prompt_tokens=choice.prompt_tokens,
             fresh_tokens=max(0, choice.prompt_tokens - prefix_tokens),
+            completion_tokens=choice.completion_tokens,
             failure=choice.failure,
         )
 

@@ -4,6 +4,7 @@ Requests come in blocks: an ordered batch whose requests usually share a prefix.
 time, keeps its order, and never raises for one item. Everything that is specific to one backend stays behind this file.
 """
 
+import json
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar, runtime_checkable
@@ -32,6 +33,8 @@ class Limits:
     """The same block gives exactly the same answers again, whatever was computed in between."""
     chatml: bool = True
     """Chats reach it as the ChatML that we render; false: as messages, which its own template renders."""
+    writes_choices: bool = False
+    """`choose` generates tokens, at most `choice_bound` for a request; false: it only reads."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,8 @@ class Choice:
     logprobs: tuple[float, ...]
     prompt_tokens: int
     failure: str | None = None
+    completion_tokens: int = 0
+    """Generated to learn them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +122,15 @@ class Block(Generic[T]):
 
     answers: tuple[T, ...]
     prefix_tokens: int = 0
+
+
+def choice_bound(options: Sequence[str]) -> int:
+    """Return a number of tokens that a model which writes its choice does not exceed.
+
+    One to see how it would begin, then one of the options, written as a JSON string and ended. A token has at least a
+    byte.
+    """
+    return 1 + max(len(json.dumps(option, ensure_ascii=False).encode()) for option in options) + 1
 
 
 @runtime_checkable

@@ -1,6 +1,8 @@
 """The reply cache and the budget: what is computed, what is charged, and when nothing is sent at all."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +13,7 @@ from hypothesis import strategies as st
 from promptbreeder.errors import ModelCrashed
 from promptbreeder.evaluation.cached import CachedModel, OverBudget, token_bound
 from promptbreeder.evaluation.meter import Meter, Usage
-from promptbreeder.models.base import Block, Choose, Generate, Limits, Reply, Sampling
+from promptbreeder.models.base import Block, Choice, Choose, Generate, Limits, Reply, Sampling
 from promptbreeder.models.scripted import ScriptedModel
 from promptbreeder.prompt import Message
 
@@ -211,3 +213,69 @@ async def test_no_tokenizer_can_exceed_the_bound(
     except OverBudget:
         assert slack < 0 or not opening
     assert meter.used.tokens <= (meter.token_limit or 0) or meter.used == Usage()
+
+
+class Writing(ScriptedModel):
+    """A model that writes what it chooses, and knows no shared prefix; both as a server may tell it."""
+
+    @property
+    def limits(self) -> Limits:
+        """Writes choices."""
+        return replace(super().limits, writes_choices=True)
+
+    async def choose(self, requests: Sequence[Choose]) -> Block[Choice]:
+        """Write five tokens for each."""
+        answers = (await super().choose(requests)).answers
+        return Block(tuple(replace(answer, completion_tokens=5) for answer in answers))
+
+
+async def test_what_is_written_to_choose_is_charged_and_reserved(
+    cached: Callable[..., CachedModel], memory: dict[str, str]
+) -> None:
+    """Nothing is sent that may write more than is left; from the cache it costs the same."""
+    requests = [Choose((RULE, Message("user", text)), ("late", "lost")) for text in ("a b", "c d")]
+    for hits in (0, 2):
+        meter = Meter()
+        await cached(Writing(), memory).choose(requests, meter)
+        assert (meter.used.completion_tokens, meter.used.cache_hits) == (10, hits)
+    read = token_bound([request.messages for request in requests], shared=True)
+    for limit, sent in ((read + 15, 0), (read + 16, 1)):
+        model = Writing()
+        with nullcontext() if sent else pytest.raises(OverBudget):
+            await cached(model).choose(requests, Meter(token_limit=limit))
+        assert model.calls == sent
+
+
+async def test_a_choice_kept_before_its_tokens_were_counted_is_read(
+    cached: Callable[..., CachedModel], memory: dict[str, str]
+) -> None:
+    """It wrote none, as far as is known."""
+    requests = [Choose((RULE, Message("user", "a b")), ("late", "lost"))]
+    first = await cached(ScriptedModel(), memory).choose(requests, Meter())
+    for key, value in memory.items():
+        stored = json.loads(value)
+        del stored["answers"][0]["completion_tokens"]
+        memory[key] = json.dumps(stored)
+    model, meter = ScriptedModel(), Meter()
+    assert await cached(model, memory).choose(requests, meter) == first
+    assert (model.calls, meter.used.completion_tokens) == (0, 0)
+
+
+async def test_no_block_is_charged_more_than_it_was_admitted_for(cached: Callable[..., CachedModel]) -> None:
+    """A server that tells no tokens has its shared prefix estimated, here as none: the budget holds all the same."""
+    long = Message("system", "Which queue is it? " * 40)
+    requests = [Choose((long, Message("user", f"t{n}")), ("late", "lost")) for n in range(16)]
+    bound = token_bound([request.messages for request in requests], shared=True) + 16 * 8
+    meter = Meter(token_limit=bound)
+
+    class Dense(Writing):
+        """A model with a token for each byte, as for scripts that its tokenizer does not know."""
+
+        async def choose(self, requests: Sequence[Choose]) -> Block[Choice]:
+            """Tell what was read."""
+            block = await super().choose(requests)
+            read = sum(len(message.content) for message in requests[0].messages)
+            return Block(tuple(replace(answer, prompt_tokens=read) for answer in block.answers))
+
+    await cached(Dense()).choose(requests, meter)
+    assert 0 < meter.used.tokens <= bound

@@ -5,10 +5,13 @@ Fields that are zero or empty are left out by some versions and null in others.
 
 import math
 import os
+import statistics
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat
+
+from promptbreeder.text import CONTROL_TOKENS
 
 _NANO = 1e9
 _Byte = Annotated[int, Field(ge=0, le=255)]
@@ -124,12 +127,26 @@ def rate_of(tokens: int, nanoseconds: int | None) -> float:
 
 
 def shared_prefix(texts: Sequence[str], tokens: Sequence[int]) -> int:
-    """Return about how many tokens the beginning has that all texts share: its part of the characters.
+    """Return about how many tokens the beginning has that all texts share; rather too few than too many.
 
-    The server does not tokenise for others; it does keep that beginning from one request to the next.
+    The server does not tokenise for others; it does keep that beginning from one request to the next. Its part of the
+    bytes would do if all text were equally dense in tokens. Where what follows differs in length, the tokens that come
+    with it tell how dense it is, and so what is left for the beginning.
     """
     asked = [(text, count) for text, count in zip(texts, tokens, strict=True) if count]
     if not asked:
         return 0
     common = len(os.path.commonprefix([text for text, _ in asked]))  # noqa: RUF071 - characters are meant, not folders
-    return max(0, min(min(math.floor(count * common / len(text)), count - 1) for text, count in asked))
+    counts = [count for _, count in asked]
+    head, rests = _size(asked[0][0][:common]), [_size(text[common:]) for text, _ in asked]
+    guesses = [count * head / (head + rest) for count, rest in zip(counts, rests, strict=True)]
+    if len(set(rests)) > 1:
+        guesses.append(statistics.linear_regression(rests, counts).intercept)
+    # What follows has no more tokens than bytes.
+    least = max(count - rest for count, rest in zip(counts, rests, strict=True))
+    return max(0, min(min(counts) - 1, max(least, math.floor(min(guesses)))))
+
+
+def _size(text: str) -> int:
+    """Return the bytes of a text, where a mark of the chat format is one token and counts as one."""
+    return len(CONTROL_TOKENS.sub(" ", text).encode())

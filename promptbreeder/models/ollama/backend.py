@@ -19,6 +19,7 @@ from promptbreeder.models.base import (
     Rates,
     Reply,
     Sampling,
+    choice_bound,
 )
 from promptbreeder.models.ollama.answers import Answer, rate_of, shared_prefix
 from promptbreeder.models.ollama.bodies import BATCH, Asked, Bodies
@@ -27,7 +28,6 @@ from promptbreeder.models.ollama.scoring import (
     first_token_scores,
     forked_scores,
     places,
-    quoted,
     suspects,
     tell_apart,
 )
@@ -105,6 +105,7 @@ class OllamaModel:
                     shares_prefix=True,
                     repeatable=False,
                     chatml=raw,
+                    writes_choices=True,
                 ),
             )
 
@@ -151,7 +152,11 @@ class OllamaModel:
         return Block(tuple(replies), shared_prefix(texts, [reply.prompt_tokens for reply in replies]))
 
     async def choose(self, requests: Sequence[Choose]) -> Block[Choice]:
-        """Score the options of each request."""
+        """Score the options of each request.
+
+        What is generated for that is counted; not what is asked once about labels (`_first_tokens`): a few tokens each.
+        A prompt that is asked about twice in a row counts as read once, like what a block shares.
+        """
         if not requests:
             return Block(())
         options = requests[0].options
@@ -166,22 +171,24 @@ class OllamaModel:
         bodies, plain = self._asking(), [defuse(option) for option in options]
         firsts = await self._first_tokens(plain)
         forked = not tell_apart(tuple(firsts.values()))
-        longest = max(len(quoted(option).encode()) for option in plain) + 1
 
         async def one(request: Choose) -> Choice:
+            read = wrote = 0
             if not forked:
                 answer = await self._ask(bodies.first_token(request.messages))
                 if isinstance(answer, str):
                     return Choice((), 0, failure=answer)
+                read, wrote = answer.read, answer.wrote
                 if way := places(answer):
-                    return Choice(first_token_scores(way[0], plain, firsts), answer.read)
+                    return Choice(first_token_scores(way[0], plain, firsts), read, completion_tokens=wrote)
                 # The model would end its turn at once, and of a token without text nothing is told: hold it to them.
-            answer = await self._ask(bodies.one_of(request.messages, plain, longest))
+            answer = await self._ask(bodies.one_of(request.messages, plain, choice_bound(plain) - 1))
             if isinstance(answer, str):
-                return Choice((), 0, failure=answer)
+                return Choice((), read, failure=answer, completion_tokens=wrote)
             if not (way := places(answer)):
                 raise ModelCrashed(f"Ollama gives no log-probabilities for {self._model}; see its log")
-            return Choice(forked_scores(way, plain, answer.text), answer.read)
+            scores = forked_scores(way, plain, answer.text)
+            return Choice(scores, answer.read, completion_tokens=wrote + answer.wrote)
 
         choices = await self._all(requests, one)
         texts = [chatml.render(request.messages) for request in requests]

@@ -20,7 +20,7 @@ from promptbreeder.errors import (
     ModelUnreachable,
 )
 from promptbreeder.models import chatml
-from promptbreeder.models.base import Choose, Expected, Generate, Sampling
+from promptbreeder.models.base import Choose, Expected, Generate, Sampling, choice_bound
 from promptbreeder.models.ollama import wire
 from promptbreeder.models.ollama.backend import OllamaModel
 from promptbreeder.prompt import Message
@@ -320,6 +320,19 @@ async def test_the_prefix_that_a_block_shares_is_charged_once(model: OllamaModel
     block = await model.generate([Generate((system, Message("user", f"{n}")), Sampling(max_tokens=2)) for n in "abc"])
     lengths = [reply.prompt_tokens for reply in block.answers]
     assert min(lengths) * 0.8 < block.prefix_tokens < min(lengths)
+
+
+async def test_what_is_generated_to_choose_is_told(steered: Callable[..., StandIn], connect: Connect) -> None:
+    """One token where labels begin apart; where the model is held to them as many as it writes, at most as told."""
+    with steered({"refund-money": 1, "refund-voucher": 4, "other": 2}) as standin:
+        model = connect(standin)
+        await model.open()
+        assert model.limits.writes_choices
+        (short,) = (await model.choose([Choose(CHAT, ("other", "refund-money"))])).answers
+        options = ("refund-money", "refund-voucher", "other")
+        (held,) = (await model.choose([Choose(CHAT, options)])).answers
+        assert short.completion_tokens == 1
+        assert 1 < held.completion_tokens <= choice_bound(options)
 
 
 async def test_proxies_do_not_stand_between_us_and_this_machine(
