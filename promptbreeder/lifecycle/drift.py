@@ -126,9 +126,8 @@ def decide(
         return Decision("none", f"Not enough data: {reading.n} outcomes, {LEAST_OUTCOMES} are the least.")
     if state == "ok":
         return Decision("none", f"{told}.")
-    if not is_due:
-        return Decision("none", f"{told}; an evolution on the model of now has been started already.")
-    return Decision("none", f"{told}; the last automatic evolution is under 7 days old.")
+    cooling, answered = "the last automatic evolution is under 7 days old", "it has been evolved on this model already"
+    return Decision("none", f"{told}; {cooling if is_due else answered}.")
 
 
 def is_cooling(last_evolution_started: float | None, now: float) -> bool:

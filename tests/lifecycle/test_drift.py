@@ -119,7 +119,7 @@ def test_a_fall_on_a_changed_model_evolves_once(known: Reading) -> None:
     assert "under 7 days old" in waiting.sentence
     answered = decision(known, fall="answered")
     assert answered.action == "none"
-    assert "started already" in answered.sentence
+    assert "evolved on this model already" in answered.sentence
     for told in (waiting, answered):
         assert told.sentence.startswith("Degraded by a change of the model (")
     assert decision(known, fall="answered", unchanged=True).action == "skipped"

@@ -669,7 +669,7 @@ async def test_a_model_that_changed_for_the_worse_is_evolved_for_once_where_the_
         await live(1, by=later)
         again = await checked(later)
         assert (again.state, again.action) == ("degraded", "none")
-        assert "an evolution on the model of now has been started already" in again.sentence
+        assert "it has been evolved on this model already" in again.sentence
 
 
 @pytest.mark.parametrize(("on", "expected"), [("the model before", "evolve"), ("the changed model", "none")])
