@@ -51,6 +51,8 @@ class Votes(NamedTuple):
     """Of the wins: on inputs that are among the gate examples compared on."""
     gate_losses: int = 0
     """The same of the losses."""
+    left_out: int = 0
+    """Votes beside these, on inputs that one of the two was chosen by or shows: no evidence."""
 
     @property
     def beside_gate(self) -> tuple[int, int]:
@@ -190,4 +192,5 @@ def _facts(gate: Comparison, votes: Votes, log_product: float) -> str:
 def _told(votes: Votes) -> str:
     on_gate = votes.gate_wins + votes.gate_losses
     apart = f"; {on_gate} on gate examples, which count there" if on_gate else ""
-    return f"votes {votes.wins} to {votes.losses} (E {as_number(votes.log_e):.3g}{apart})"
+    seen = f"; {votes.left_out} left out: on inputs that a version was chosen by or shows" if votes.left_out else ""
+    return f"votes {votes.wins} to {votes.losses} (E {as_number(votes.log_e):.3g}{apart}{seen})"

@@ -2,7 +2,7 @@
 
 import random
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from promptbreeder.errors import InvalidInput, ModelError
@@ -10,8 +10,9 @@ from promptbreeder.lifecycle.duels import Standing, choose_candidate, judge_vote
 from promptbreeder.results import VoteCounts, VoteTest
 from promptbreeder.skill import Skill
 from promptbreeder.store import duels, events, skills, versions
-from promptbreeder.store.duels import Votes
+from promptbreeder.store.duels import Vote, Votes
 from promptbreeder.store.tables import Tables
+from promptbreeder.usecases.witnesses import seen
 from promptbreeder.usecases.workbench import Workbench
 
 DAY_SECONDS = 86_400.0
@@ -33,9 +34,18 @@ def last_answered_by(db: Tables, skill: Skill) -> str | None:
     return None if last is None else skill.answered_by(skill.weights_of(last))
 
 
-def vote_test(skill: Skill, votes: Votes, *, candidate: int, incumbent: int, production: int, now: float) -> VoteTest:
-    """Return how the test of two versions stands, by the votes between them that count; it begins with the first."""
-    cast = duels.between(votes, candidate, incumbent)
+def evidence(db: Tables, skill: Skill, votes: Votes, one: int, other: int) -> Mapping[str, Vote]:
+    """Return the votes between two versions that are evidence (`witnesses.seen`), by normalised input."""
+    cast = duels.between(votes, one, other)
+    known = seen(db, skill, cast, one, other)
+    return {text: vote for text, vote in cast.items() if text not in known}
+
+
+def vote_test(
+    db: Tables, skill: Skill, votes: Votes, *, candidate: int, incumbent: int, production: int, now: float
+) -> VoteTest:
+    """Return how the test of two versions stands, by the votes that are evidence; it begins with the first."""
+    cast = evidence(db, skill, votes, candidate, incumbent)
     tally = duels.tally(cast.values(), challenger=candidate, incumbent=incumbent)
     days = 0.0 if tally.opened_at is None else max(0.0, now - tally.opened_at) / DAY_SECONDS
     settings = skill.settings
@@ -70,7 +80,7 @@ def tests_of(db: Tables, skill: Skill, votes: Votes, now: float) -> tuple[VoteTe
     """
     production, had_its_chance = events.production(db, skill.name), events.been_production(db, skill.name)
     return tuple(
-        vote_test(skill, votes, candidate=version.n, incumbent=production, production=production, now=now)
+        vote_test(db, skill, votes, candidate=version.n, incumbent=production, production=production, now=now)
         for version in versions.all_versions(db, skill.name)
         if version.n > production and version.n not in had_its_chance
     )

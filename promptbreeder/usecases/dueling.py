@@ -22,13 +22,17 @@ from promptbreeder.text import as_seen, scrub
 from promptbreeder.usecases.ab_tests import answered_by_now, chosen, last_answered_by, tests_of, vote_test
 from promptbreeder.usecases.deciding import promote_if_ready
 from promptbreeder.usecases.running import checked_input, execute
-from promptbreeder.usecases.witnesses import shown
+from promptbreeder.usecases.witnesses import seen, shown
 from promptbreeder.usecases.workbench import Workbench, iso
 
 DUEL_SECONDS = 24 * 3600.0
 MAX_COMMENT_CHARACTERS = 2_000
 JUDGED_INPUT = "This input was judged for these two versions before: another vote on it will not count."
 JUDGED_BEFORE = "Kept, but it does not count: these two versions were judged on this input before; take another input."
+SEEN_INPUT = "One of the two was chosen by its answer to this input, or shows it: a vote on it will be no evidence."
+SEEN_BEFORE = (
+    "Kept, but it is no evidence: one of the two was chosen by its answer to this input, or shows it; take another one."
+)
 OUTDATED = "Kept, but it does not count: the skill's model or rules have changed since these answers; compare anew."
 
 
@@ -69,7 +73,7 @@ async def compare(bench: Workbench, name: str, text: str | None, a: int | None, 
         answered_by=on,
     )
     await bench.store.write(lambda db: duels.create(db, duel))
-    return _told(duel).model_copy(update={"notice": JUDGED_INPUT if match.was_judged else None})
+    return _told(duel).model_copy(update={"notice": match.notice})
 
 
 async def live_duel(bench: Workbench, duel_id: str) -> Duel:
@@ -125,7 +129,7 @@ async def vote(
         (candidate,) = pair - {incumbent}
         skill = skills.get(db, duel.skill)
         votes = duels.counting(db, duel.skill, last_answered_by(db, skill) if on is None else on)
-        test = vote_test(skill, votes, candidate=candidate, incumbent=incumbent, production=production, now=now)
+        test = vote_test(db, skill, votes, candidate=candidate, incumbent=incumbent, production=production, now=now)
         return VoteReport(
             **dict(test),
             duel_id=duel_id,
@@ -133,7 +137,7 @@ async def vote(
             chosen_version=for_version,
             a_version=duel.a_version,
             b_version=duel.b_version,
-            notice=_why_not_counted(duel, votes),
+            notice=_why_not_counted(db, skill, duel, votes),
         )
 
     report = await bench.store.write(store)
@@ -145,11 +149,14 @@ async def vote(
     return report.model_copy(update={"notice": f"{report.notice} {told}" if report.notice else told})
 
 
-def _why_not_counted(duel: duels.Duel, votes: Votes) -> str | None:
-    counted = duels.between(votes, duel.a_version, duel.b_version).get(as_seen(duel.input))
+def _why_not_counted(db: Tables, skill: Skill, duel: duels.Duel, votes: Votes) -> str | None:
+    pair, text = (duel.a_version, duel.b_version), as_seen(duel.input)
+    counted = duels.between(votes, *pair).get(text)
     if counted is None:
         return OUTDATED
-    return None if counted.duel_id == duel.duel_id else JUDGED_BEFORE
+    if counted.duel_id != duel.duel_id:
+        return JUDGED_BEFORE
+    return SEEN_BEFORE if seen(db, skill, [text], *pair) else None
 
 
 def _told(duel: duels.Duel) -> Duel:
@@ -170,8 +177,8 @@ class _Match(NamedTuple):
     one: Version
     other: Version
     text: str
-    was_judged: bool
-    """A vote on this input counts already."""
+    notice: str | None = None
+    """Why a vote on this input will not count."""
 
 
 def _match(db: Tables, skill: Skill, pairs: Iterator[tuple[int, int]], text: str | None, votes: Votes) -> _Match:
@@ -182,14 +189,16 @@ def _match(db: Tables, skill: Skill, pairs: Iterator[tuple[int, int]], text: str
         one, other = (versions.get(db, skill.name, number) for number in tried)
         judged = duels.between(votes, *tried)
         if text is not None:
-            return _Match(one, other, text, as_seen(text) in judged)
+            plain = as_seen(text)
+            notice = SEEN_INPUT if seen(db, skill, [plain], *tried) else None
+            return _Match(one, other, text, JUDGED_INPUT if plain in judged else notice)
         pools = pools or _pools(db, skill)
         known = [*itertools.chain(*pools)]
         quoted = shown(one.prompt, known) | shown(other.prompt, known)
         fair = [[each for each in pool if each not in quoted] for pool in pools]
         drawn = _unjudged(fair, judged, duels.inputs(db, skill.name, *tried))
         if drawn is not None:
-            return _Match(one, other, drawn, was_judged=False)
+            return _Match(one, other, drawn)
     if tried is None:
         raise InvalidInput(
             f"'{skill.name}' has nothing to compare version {events.production(db, skill.name)} with: no newer version "

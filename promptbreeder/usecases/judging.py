@@ -23,13 +23,12 @@ from promptbreeder.prompt import Decoding
 from promptbreeder.results import NO_GATE_EXAMPLE, Evidence, Fitness, VersionFitness, VoteTest
 from promptbreeder.skill import Skill
 from promptbreeder.store import duels, evaluations, events, examples, runs, skills, versions
-from promptbreeder.store.duels import Counts
 from promptbreeder.store.evaluations import Evaluation
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of
 from promptbreeder.text import as_seen
-from promptbreeder.usecases.ab_tests import answered_by_now, vote_test
+from promptbreeder.usecases.ab_tests import answered_by_now, evidence, vote_test
 from promptbreeder.usecases.guarding import forbidden
 from promptbreeder.usecases.measuring import fitness_parts, gate_evaluation, stored_gate_accuracy
 from promptbreeder.usecases.reporting import inherited_of, search_score_of
@@ -76,9 +75,10 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
     """
     on = await answered_by_now(bench, skill)
 
-    def look(db: Tables) -> tuple[VoteTest, Counts, Witnesses, int]:
+    def look(db: Tables) -> tuple[VoteTest, Votes, Witnesses, int]:
         votes = duels.counting(db, skill.name, on)
         test = vote_test(
+            db,
             skill,
             votes,
             candidate=version.n,
@@ -88,21 +88,22 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
         )
         fair = witnesses(db, skill.name, version.n, production.n)
         gate = {as_seen(example.input) for example in fair.examples}
-        cast = duels.between(votes, version.n, production.n)
+        cast = evidence(db, skill, votes, version.n, production.n)
+        left_out = len(duels.between(votes, version.n, production.n)) - len(cast)
         twice = duels.tally(
             (vote for text, vote in cast.items() if text in gate), challenger=version.n, incumbent=production.n
         )
-        return test, twice.total, fair, gate_uses(db, skill, version, fair)
+        told = Votes(test.wins, test.losses, test.ties, twice.total.wins, twice.total.losses, left_out=left_out)
+        return test, told, fair, gate_uses(db, skill, version, fair)
 
-    test, twice, fair, uses = await bench.store.read(look)
+    test, cast, fair, uses = await bench.store.read(look)
     if skill.metric == "preference":
         return Judgement(readiness_by_votes(Votes(test.wins, test.losses, test.ties)), test, 0)
-    votes = Votes(test.wins, test.losses, test.ties, gate_wins=twice.wins, gate_losses=twice.losses)
     ours = await gate_evaluation(bench, skill, version, beside=production)
     theirs = await gate_evaluation(bench, skill, production, beside=version)
     compared = compare(*evaluations.paired(ours, theirs), fair.left_out)
     if compared is None:
-        return Judgement(without_gate(votes, fair.left_out), test, uses, fair.left_out)
+        return Judgement(without_gate(cast, fair.left_out), test, uses, fair.left_out)
     rates = await (await bench.model(skill.model)).rates()
     settings = skill.settings
     bar = Bar(
@@ -112,7 +113,7 @@ async def judge(bench: Workbench, skill: Skill, version: Version, production: Ve
         min_accuracy=settings.min_accuracy,
     )
     found = readiness(
-        compared, votes, bar, cost=cost_of(ours, rates), incumbent_cost=cost_of(theirs, rates), gate_uses=uses
+        compared, cast, bar, cost=cost_of(ours, rates), incumbent_cost=cost_of(theirs, rates), gate_uses=uses
     )
     return Judgement(found, test, uses, fair.left_out)
 

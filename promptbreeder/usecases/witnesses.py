@@ -1,4 +1,4 @@
-"""Witnesses: the gate examples that may tell one version from another.
+"""Witnesses: the gate examples, and the inputs of votes, that may tell one version from another.
 
 An example that came in by the outcome of an answer was chosen, as a rule, because the answer was wrong: it speaks
 against the version that gave it, and for any other, before anything is measured. So it says nothing of that version;
@@ -7,12 +7,13 @@ a version that was made from that one, whose mistakes it shares in part; nor of 
 it is not unseen. Between other versions, it is an example like any other.
 """
 
-from collections.abc import Iterable
+import json
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from promptbreeder.prompt import Prompt
-from promptbreeder.skill import Split
-from promptbreeder.store import examples, outcomes
+from promptbreeder.skill import Skill, Split, input_hash
+from promptbreeder.store import examples, outcomes, runs
 from promptbreeder.store import versions as stored_versions
 from promptbreeder.store.examples import StoredExample
 from promptbreeder.store.tables import Tables
@@ -56,3 +57,23 @@ def shown(prompt: Prompt, inputs: Iterable[str]) -> frozenset[str]:
     return quoted(f"{prompt.instruction}\n{prompt.second_instruction}", known) | {
         text for text in known if as_seen(text) in demonstrated
     }
+
+
+def seen(db: Tables, skill: Skill, inputs: Collection[str], *versions: int) -> frozenset[str]:
+    """Return those of the normalised inputs on which a vote is no evidence of how these versions do on others.
+
+    A search example of the run that found one of them, or what a prompt shows. For a skill that is judged by votes
+    alone there are none: no run chooses by answers there.
+    """
+    if skill.metric == "preference" or not inputs:
+        return frozenset()
+    found: set[str] = set()
+    for number in versions:
+        version = stored_versions.get(db, skill.name, number)
+        found |= shown(version.prompt, inputs)
+        if version.run_id is not None:
+            identity = examples.identities(db, skill.name)
+            ids = json.loads(runs.get(db, version.run_id).config)["plan"]["search_ids"]
+            chosen_by = {identity[example] for example in ids}
+            found.update(text for text in inputs if input_hash(skill.salt, text) in chosen_by)
+    return frozenset(found)

@@ -12,7 +12,7 @@ import pytest
 
 from promptbreeder.errors import InvalidInput, NotPromotable
 from promptbreeder.models.scripted import ScriptedModel
-from promptbreeder.requests import Actor, SkillDefinition
+from promptbreeder.requests import Actor, EvolveRequest, SkillDefinition
 from promptbreeder.results import VoteReport
 from promptbreeder.service import Service
 
@@ -278,6 +278,53 @@ async def test_what_was_judged_is_not_drawn_again_for_the_same_two_versions(
         )
         await service.run_skill("tone", "from life")
         assert (await service.compare("tone", b=2)).input == "from life"
+
+
+async def test_votes_on_what_a_version_was_chosen_by_are_no_evidence(
+    database: Path, open_service: Callable[..., Service], actor: Actor
+) -> None:
+    """On the search examples of its run a version that is no better wins, too; such votes are kept, and told."""
+    async with open_service(database) as service:
+        request = EvolveRequest(skill="tickets", generations=2, population=6, budget_tokens=60_000)
+        run = await service.evolve(request, actor, wait_seconds=300)
+        assert run.version is not None
+        known = (await service.examples("tickets", split="search", limit=100)).examples
+        for example in known[:7]:
+            duel = await service.compare("tickets", text=example.input, b=run.version)
+            assert (duel.notice or "").startswith("One of the two was chosen by its answer to this input")
+            report = await service.vote(duel.duel_id, "A" if duel.a == example.expected else "B", actor)
+            assert (report.notice or "").startswith("Kept, but it is no evidence")
+            assert (report.wins, report.losses, report.e_value, report.votes_left) == (0, 0, 1, 30)
+        duel = await service.compare("tickets", text="A ticket of now: parcel", b=run.version)
+        report = await service.vote(duel.duel_id, "A" if duel.a == "delivery" else "B", actor)
+        assert (duel.notice, report.notice, report.wins + report.losses) == (None, None, 1)
+        found = (await service.fitness("tickets", run.version)).version
+        assert found is not None
+        assert found.evidence is not None
+        assert found.evidence.gate_e is not None
+        assert sum(found.votes.values()) == 8
+        assert found.evidence.product == pytest.approx(found.evidence.gate_e * found.evidence.votes.e_value)
+        assert "; 7 left out: on inputs that a version was chosen by or shows)" in found.verdict
+
+
+async def test_votes_on_what_a_prompt_shows_are_no_evidence(service: Service, constrained: int, actor: Actor) -> None:
+    """It was shown the answer; the same input tells two other versions apart."""
+    duel = await service.compare("tickets", text="Parcel courier  doorstep", b=constrained)
+    report = await service.vote(duel.duel_id, "tie", actor)
+    assert (duel.notice or "").endswith("a vote on it will be no evidence.")
+    assert (report.notice or "").startswith("Kept, but it is no evidence")
+    assert report.ties == 0
+
+
+async def test_votes_on_what_a_prompt_of_taste_shows_count(
+    tasteful: Callable[..., Service], taste: Taste, actor: Actor
+) -> None:
+    """There is nothing else to judge it by, and no run has chosen it."""
+    async with tasteful() as service:
+        await service.define_skill(taste(variant="Say good morning, John."), actor)
+        duel = await service.compare("tone", text="good morning, john", b=2)
+        report = await service.vote(duel.duel_id, "tie", actor)
+        assert (duel.notice, report.notice, report.ties) == (None, None, 1)
 
 
 async def standing(service: Service) -> tuple[str, int, dict[str, int]]:
