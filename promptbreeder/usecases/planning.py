@@ -28,7 +28,8 @@ async def prompts_of(bench: Workbench, skill: Skill, texts: tuple[str, ...]) -> 
         if seen := quoted(text, inputs):
             raise InvalidInput(
                 f"the candidate {text[:60]!r}... contains an example of the gate split, which must stay unseen "
-                f"({len(seen)} found; case and punctuation make no difference); remove their texts"
+                f"({len(seen)} found; case and punctuation make no difference): none of the candidates was taken. "
+                "Remove the examples' texts and hand all candidates in again"
             )
     # Labels let the executor be asked in the way that suits it best; the text is the candidate's all the same.
     decoding = strictest(skill.decodings)
