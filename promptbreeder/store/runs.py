@@ -43,6 +43,11 @@ class Run:
         """Whether the run is over for good."""
         return self.status not in LIVE
 
+    @property
+    def can_go_on(self) -> bool:
+        """Whether it is not over, nor about to be: somebody may have asked for its end."""
+        return not (self.has_ended or self.cancel_requested)
+
     def is_leased(self, now: float) -> bool:
         """Whether a process drives it."""
         return self.owner is not None and is_honoured(self.lease_until, now=now, seconds=LEASE_SECONDS)

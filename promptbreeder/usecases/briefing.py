@@ -66,9 +66,10 @@ def _limits(plan: Plan) -> str:
 
 
 def _answer_with(run: runs.Run) -> str:
-    if run.has_ended:
+    if not run.can_go_on:
+        how = "has ended" if run.has_ended else "was cancelled"
         return (
-            f"The run has ended: evolve_prompt(skill='{run.skill}', candidates=[...], seed=another) starts a new one "
+            f"The run {how}: evolve_prompt(skill='{run.skill}', candidates=[...], seed=another) starts a new one "
             "with your prompts in its first population."
         )
     return (

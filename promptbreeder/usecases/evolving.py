@@ -155,11 +155,12 @@ async def _resume(bench: Workbench, engine: Engine, request: EvolveRequest) -> s
     run = await bench.store.read(lambda db: runs.get(db, run_id))
     if run.skill != request.skill:
         raise InvalidInput(f"run {run_id} belongs to skill '{run.skill}', not '{request.skill}'")
-    if run.has_ended:
+    if not run.can_go_on:
+        how = f"has ended ({run.status})" if run.has_ended else "was cancelled"
         raise Conflict(
-            f"run {run_id} has ended ({run.status}): it takes no candidates and cannot go on. Without run_id, "
-            f"evolve_prompt or `promptbreeder-mcp evolve {run.skill}` starts a new one; candidates given then become "
-            "its first population."
+            f"run {run_id} {how}: it takes no candidates and cannot go on. Without run_id, evolve_prompt or "
+            f"`promptbreeder-mcp evolve {run.skill}` starts a new one; candidates given then become its first "
+            "population."
         )
     others = _other_arguments(request, run)
     if others:
