@@ -6,10 +6,9 @@ There is no gate split in it: what the search is judged on afterwards is nothing
 from collections.abc import Sequence
 
 from promptbreeder.evaluation.meter import Usage
-from promptbreeder.evolution import asks
 from promptbreeder.models.base import Rates
 from promptbreeder.prompt import Prompt
-from promptbreeder.runs.journal import AnyAsk, Entry, Stored
+from promptbreeder.runs.journal import AnyAsk, Entry, Stored, Welcome
 from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import Example, Settings, Skill, Weights
 
@@ -61,10 +60,10 @@ class ForgetfulJournal:
     async def append(self, number: int, ask: AnyAsk, entry: Entry) -> None:
         """Keep nothing."""
 
-    async def append_arrivals(self, number: int, ask: AnyAsk, seconds: float) -> Entry:
+    async def append_arrivals(self, number: int, ask: AnyAsk, seconds: float, welcome: Welcome) -> Entry:
         """Let nobody in."""
         del number, ask
-        return Entry(answer=asks.Arrived(), usage=Usage(), seconds=seconds)
+        return Entry(answer=welcome(()), usage=Usage(), seconds=seconds)
 
 
 class Replies:

@@ -128,6 +128,8 @@ class Arrived(_Frozen):
 
     kind: Literal["arrived"] = "arrived"
     prompts: tuple[Prompt, ...] = ()
+    parents: Mapping[str, tuple[str, ...]] = Field(default_factory=dict)
+    """Of prompts that were made of those handed in, by content hash: what of; the runner's, to tell a generation by."""
 
 
 class Unit(_Frozen):

@@ -28,7 +28,7 @@ def joined(
 ) -> Population:
     """Let prompts handed in from outside replace the worst measured units, all but one of them.
 
-    More guests than that make the population larger: what a user hands in is never dropped unmeasured.
+    More guests than that make the population larger: none is pushed out before it was measured.
     """
     joining = newcomers(units, prompts, guest)
     order = ranked(tuple(unit for unit in units if unit.score), ledger)

@@ -21,7 +21,7 @@ from promptbreeder.results.measuring import NO_GATE_EXAMPLE, Headroom, HeadroomK
 from promptbreeder.results.patterns import PatternLine
 from promptbreeder.results.production import HistoryLine, Moved, PastProduction
 from promptbreeder.results.prompts import PromptView, Turn
-from promptbreeder.results.runs import BestSoFar, Brief, BriefedRun, Failure, Leader, RunReport, RunStatus
+from promptbreeder.results.runs import BestSoFar, Brief, BriefedRun, Candidates, Failure, Leader, RunReport, RunStatus
 from promptbreeder.results.selftest import NullCase, SelftestReport
 from promptbreeder.results.skills import SkillLine, SkillReport, SplitCounts
 from promptbreeder.results.surroundings import Finding, ModelLine, Restored
@@ -33,6 +33,7 @@ __all__ = [
     "BestSoFar",
     "Brief",
     "BriefedRun",
+    "Candidates",
     "Drift",
     "DriftAction",
     "DriftState",

@@ -77,6 +77,22 @@ class Brief(Result):
         return "\n".join([*lines, self.limits, self.answer_with])
 
 
+class Candidates(Result):
+    """What became of the prompts handed in to a run."""
+
+    handed_in: int
+    """Different ones, at the start and since."""
+    measured: int
+    unmeasured: int
+    """They wait for the next generation; once the run has ended, in vain."""
+    best: float | None
+    """Accuracy of the best of them on the search examples it was measured on: optimistic."""
+    baseline: float | None
+    """Accuracy of the production prompt on the same ones."""
+    examples: int
+    """How many those are."""
+
+
 class _Report(Result):
     """State of a run; the same shape while it goes on and when it has ended."""
 
@@ -108,6 +124,8 @@ class _Report(Result):
     """What was taken over from other skills, and what it brought; empty where nothing was."""
     likelihood_agreement: float | None = None
     """Rank correlation of the expected label's likelihood with accuracy; from 0.5 on likelihood helps to rank."""
+    candidates: Candidates | None = None
+    """Those handed in; null where there were none."""
     retry: dict[str, str | int] = Field(default_factory=dict)
     """Arguments of another try after a run without a new version: its own, where not the default, and another seed."""
     next_step: str
@@ -129,6 +147,8 @@ class _Report(Result):
         )
         if self.inherited:
             lines.append(self.inherited)
+        if self.candidates is not None:
+            lines.append(self._told(self.candidates))
         if self.rejected:
             told = ", ".join(f"{reason} {count}" for reason, count in self.rejected.items())
             lines.append(f"Writer texts rejected: {told}.")
@@ -137,6 +157,16 @@ class _Report(Result):
                 f"Likelihood ranks prompts like accuracy: {self.likelihood_agreement:+.2f} (helps from 0.50 on)."
             )
         return "\n".join([*lines, self.next_step])
+
+    def _told(self, candidates: Candidates) -> str:
+        parts = [f"{candidates.handed_in} handed in", f"{candidates.measured} measured"]
+        if candidates.unmeasured:
+            goes_on = self.status in {"queued", "running", "paused"}
+            parts.append(f"{candidates.unmeasured} {'waiting' if goes_on else 'not measured'}")
+        if candidates.best is not None:
+            production = "" if candidates.baseline is None else f" (production {candidates.baseline:.2f})"
+            parts.append(f"best {candidates.best:.2f} on {candidates.examples} search examples{production}")
+        return f"Candidates: {', '.join(parts)}."
 
 
 class RunReport(_Report):

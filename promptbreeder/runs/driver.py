@@ -13,15 +13,16 @@ from typing import Literal
 from promptbreeder.errors import ReplayMismatch
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evolution import asks
-from promptbreeder.evolution.asks import Strategy, Unit
-from promptbreeder.evolution.credit import Record, credited
+from promptbreeder.evolution.asks import Strategy
 from promptbreeder.evolution.validation import Rejection
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.answering import Answering
+from promptbreeder.runs.guests import Guests
 from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Probe, Stored, ask_hash
 from promptbreeder.runs.ledger import Ledger
 from promptbreeder.runs.outcome import Outcome, Progress
 from promptbreeder.runs.plan import Plan
+from promptbreeder.runs.tried import Tried
 
 FINAL_SHARE = 0.12
 """Of the budget: kept from the strategy for measuring the finalists in full."""
@@ -75,9 +76,10 @@ class Driver:
         self._generation: asks.Generation | None = None
         self._unsent = 0
         self._handed_over = self._begun = plan.seed_with is None
-        self._told: dict[str, Unit] = {}
         self._probed: Probe | None = None
         self._trials: tuple[asks.Trial, ...] = ()
+        self._guests = Guests(plan, ledger)
+        self._tried = Tried(ledger, self._guests)
         self._probe_tokens = int(PROBE_SHARE * plan.token_limit)
 
     async def run(self, strategy: Strategy) -> Outcome:
@@ -172,20 +174,12 @@ class Driver:
             baseline=baseline,
             leaders=self._ledger.leaders(LEADERS),
             probed=self._trials,
-            operators=self._operators(),
+            operators=self._tried.records(),
+            guests=self._guests.fate(),
             used=self._meter.used,
             seconds=self._seconds,
             agreement=self._ledger.agreement(),
         )
-
-    def _operators(self) -> dict[str, Record]:
-        found: dict[str, Record] = {}
-        for content_hash, unit in self._told.items():
-            better = self._ledger.is_fitter(content_hash, unit.parents[0]) if unit.parents else None
-            if better is not None:
-                name, earned = credited(unit.operator)
-                found[name] = found.get(name, Record()) + Record(int(better and earned), 1)
-        return found
 
     async def _search(self, strategy: Strategy) -> Literal["strategy", "budget", "time"]:
         try:
@@ -218,6 +212,8 @@ class Driver:
 
     async def _step(self, ask: AnyAsk) -> AnyAnswer:
         number, self._number = self._number, self._number + 1
+        if isinstance(ask, asks.Generation):
+            ask = self._guests.attributed(ask)
         if isinstance(ask, asks.Measure):
             self._ledger.enter(ask.prompts)
         if number < len(self._replay):
@@ -231,19 +227,22 @@ class Driver:
             entry = await self._answered(number, ask, self._answering)
         self._exhausted = self._exhausted or entry.exhausted
         self._seconds = entry.seconds
-        if isinstance(entry.answer, asks.Written):
-            self._unsent += entry.answer.unsent
-        if isinstance(entry.answer, asks.HandedOver):
-            self._handed_over = entry.answer.now
+        self._take_in(entry.answer)
         if isinstance(ask, asks.Generation):
             self._begun = self._handed_over
             self._generation = _of_the_writer(ask, self._unsent)
-            # As each was first: whoever makes a prompt again has not made it.
-            for unit in ask.units:
-                self._told.setdefault(unit.prompt.content_hash, unit)
+            self._tried.note(ask.units)
         if self._caught_up:
             await self._tell(self.progress())
         return entry.answer
+
+    def _take_in(self, answer: AnyAnswer) -> None:
+        if isinstance(answer, asks.Written):
+            self._unsent += answer.unsent
+        if isinstance(answer, asks.HandedOver):
+            self._handed_over = answer.now
+        if isinstance(answer, asks.Arrived):
+            self._guests.note(answer)
 
     def _replayed(self, number: int, ask: AnyAsk) -> Entry:
         stored = self._replay[number]
@@ -257,7 +256,7 @@ class Driver:
 
     async def _answered(self, number: int, ask: AnyAsk, answering: Answering) -> Entry:
         if isinstance(ask, asks.Immigrants):
-            return await self._journal.append_arrivals(number, ask, self._now())
+            return await self._journal.append_arrivals(number, ask, self._now(), self._guests.welcome)
         before, known = self._meter.used, len(self._meter.seen)
         answer, results, exhausted = await answering.answer(ask)
         entry = Entry(

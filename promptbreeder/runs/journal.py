@@ -2,7 +2,7 @@
 
 import hashlib
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Literal, Protocol, Self
 
@@ -116,6 +116,10 @@ class Stored:
     entry: Entry
 
 
+Welcome = Callable[[tuple[Prompt, ...]], asks.Arrived]
+"""Makes the answer to `Immigrants` of the prompts taken; it may be called again where the store was busy."""
+
+
 class Journal(Protocol):
     """Where the driver reads and writes its journal; every append checks that the run is still this process's."""
 
@@ -131,6 +135,6 @@ class Journal(Protocol):
         """
         ...
 
-    async def append_arrivals(self, number: int, ask: AnyAsk, seconds: float) -> Entry:
-        """Take the prompts handed in from outside and store them as the answer, in one transaction."""
+    async def append_arrivals(self, number: int, ask: AnyAsk, seconds: float, welcome: Welcome) -> Entry:
+        """Take the prompts handed in from outside and store what `welcome` answers them, in one transaction."""
         ...

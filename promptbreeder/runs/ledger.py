@@ -75,6 +75,11 @@ class Ledger:
         """Indices of all search blocks."""
         return tuple(range(self._blocks))
 
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """All that are known, in the order in which they were entered."""
+        return tuple(candidate.prompt for candidate in self._candidates.values())
+
     def enter(self, prompts: Iterable[Prompt]) -> None:
         """Make prompts known, in order; results are recorded only for known ones."""
         for prompt in prompts:

@@ -9,6 +9,7 @@ from promptbreeder.evolution import asks
 from promptbreeder.evolution.asks import Score
 from promptbreeder.evolution.credit import Record
 from promptbreeder.prompt import Prompt
+from promptbreeder.runs.guests import Fate
 from promptbreeder.runs.journal import Gated
 
 
@@ -45,6 +46,7 @@ class Progress:
     """How the best prompt, or the one that was best before, did on a few train examples."""
     operators: Mapping[str, Record]
     """How often each operator's children beat their parents so far."""
+    guests: Fate
     used: Usage
     seconds: float
     agreement: float | None

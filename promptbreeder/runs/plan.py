@@ -17,7 +17,7 @@ from promptbreeder.evolution.asks import MOST_LIST_CHARACTERS
 from promptbreeder.evolution.credit import Record
 from promptbreeder.evolution.lessons import Lesson
 from promptbreeder.evolution.strategies.mipro import installed_optuna
-from promptbreeder.prompt import Prompt
+from promptbreeder.prompt import Prompt, strictest
 from promptbreeder.skill import Skill
 
 ENGINE_VERSION: Final = 6
@@ -73,6 +73,16 @@ class Plan(BaseModel):
     python: str = PYTHON
     optuna: str | None = None
     """Version of Optuna, where the strategy asks it; None for all other strategies."""
+
+    @property
+    def guests(self) -> tuple[Prompt, ...]:
+        """Those of the seeds that were handed in as candidates."""
+        return self.seeds[1 : len(self.seeds) - len(self.lessons)]
+
+    def allowed(self, prompt: Prompt) -> Prompt:
+        """Return `prompt`, under another way of decoding where the skill does not allow its own."""
+        decodings = self.skill.decodings
+        return prompt if prompt.decoding in decodings else prompt.but(decoding=strictest(decodings))
 
     def check_resumable(self, executor: str, writer: str) -> None:
         """Refuse to replay under other models or code.

@@ -19,9 +19,11 @@ def add(db: Tables, run_id: str, prompts: Sequence[str], *, now: float) -> None:
     db.table("immigrants").insert_all([{"run_id": run_id, "prompt": prompt, "created_at": now} for prompt in prompts])
 
 
-def waiting(db: Tables, run_id: str) -> int:
-    """Return how many candidates were handed in and not taken."""
-    return db.table("immigrants").count_where("run_id = ? AND consumed_at IS NULL", [run_id])
+def handed_in(db: Tables, run_id: str) -> tuple[str, ...]:
+    """Return all prompts that were ever handed to a run, taken or not, in order."""
+    return tuple(
+        row["prompt"] for row in db.query("SELECT prompt FROM immigrants WHERE run_id = ? ORDER BY id", [run_id])
+    )
 
 
 def take(db: Tables, run_id: str, fence: int, *, now: float) -> tuple[str, ...]:

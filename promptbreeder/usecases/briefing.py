@@ -58,10 +58,11 @@ def _failure(example: StoredExample, probed: Probed) -> Failure:
 def _limits(plan: Plan) -> str:
     decoding = strictest(plan.skill.decodings)
     return (
-        "Write instructions only: demonstrations and layout are added by the search, and answers are taken by "
-        f"{decoding} decoding. At most {MAX_CANDIDATES} prompts of {MAX_PROMPT_CHARACTERS:,} characters; small models "
-        "follow short, plain ones best. A prompt that contains a gate example in whatever case and punctuation, or "
-        f"{SEVERAL} short ones together, is refused."
+        "Write instructions only: each is tried as it is, and with demonstrations and layout of the best prompt once "
+        f"that has demonstrations; answers are taken by {decoding} decoding. At most {MAX_CANDIDATES} prompts of "
+        f"{MAX_PROMPT_CHARACTERS:,} characters; small models follow short, plain ones best. One that contains a gate "
+        f"example in whatever case and punctuation, or {SEVERAL} short ones together, is refused, and all that came "
+        "with it."
     )
 
 
@@ -73,6 +74,6 @@ def _answer_with(run: runs.Run) -> str:
             "with your prompts in its first population."
         )
     return (
-        f"Hand your prompts in with evolve_prompt(skill='{run.skill}', run_id='{run.run_id}', candidates=[...]); the "
-        "next generation measures them."
+        f"Hand your prompts in with evolve_prompt(skill='{run.skill}', run_id='{run.run_id}', candidates=[...]); they "
+        "come in with the next generation."
     )

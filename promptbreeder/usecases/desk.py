@@ -11,7 +11,6 @@ from promptbreeder.errors import NotFound, RunError
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.evolution import asks
-from promptbreeder.prompt import strictest
 from promptbreeder.results import RunStatus
 from promptbreeder.runs.answering import Answering, Material
 from promptbreeder.runs.blocks import BLOCK_SIZE, in_blocks
@@ -21,9 +20,10 @@ from promptbreeder.runs.ledger import Ledger
 from promptbreeder.runs.outcome import Outcome, Progress
 from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import Split
-from promptbreeder.store import events, examples, immigrants, replies, runs
+from promptbreeder.store import events, examples, replies, runs
 from promptbreeder.store.tables import Tables
 from promptbreeder.usecases.deciding import promote_if_ready
+from promptbreeder.usecases.handed_in import candidates_of, unmeasured
 from promptbreeder.usecases.journalling import StoredJournal
 from promptbreeder.usecases.keeping import keep_winner
 from promptbreeder.usecases.learning import note_patterns, told_of_lessons
@@ -109,7 +109,7 @@ class StoreDesk:
                 verdict=(NOT_REPLAYED if judged is None else verdict_of(plan, judged, version))
                 + not_begun(plan, outcome)
                 + gate_cut_short(plan, outcome, version)
-                + _late(immigrants.waiting(db, run_id)),
+                + unmeasured(candidates_of(db, run)),
                 search_score=outcome.score.accuracy if outcome is not None and outcome.score is not None else None,
                 inherited=told_of_lessons(db, run_id, plan, outcome, version),
                 lacked_budget=outcome is not None and lacked_budget(plan, outcome, version),
@@ -195,13 +195,11 @@ def task_of(plan: Plan, material: Material) -> asks.Task:
     A seed whose way of decoding is not allowed begins with another. Production's may be one, made before the skill was
     redefined: it is measured as it is, to be beaten, but must not hand its decoding down.
     """
-    decodings = plan.skill.decodings
-    seeds = (s if s.decoding in decodings else s.but(decoding=strictest(decodings)) for s in plan.seeds)
     return asks.Task(
         description=plan.skill.description,
-        seeds=tuple(dict.fromkeys(seeds)),
+        seeds=tuple(dict.fromkeys(map(plan.allowed, plan.seeds))),
         labels=plan.skill.labels,
-        decodings=tuple(decoding.value for decoding in decodings),
+        decodings=tuple(decoding.value for decoding in plan.skill.decodings),
         train=material.train,
         expects_patterns=plan.skill.expects_patterns,
         blocks=len(material.search),
@@ -209,13 +207,6 @@ def task_of(plan: Plan, material: Material) -> asks.Task:
         list_characters=plan.list_characters,
         priors=plan.priors,
     )
-
-
-def _late(count: int) -> str:
-    """Say that candidates were handed in too late: they must not vanish in silence."""
-    if not count:
-        return ""
-    return f" {count} of the candidates handed in came too late to be tried; give them to the next run."
 
 
 def _on_valid_examples(db: Tables, plan: Plan, outcome: Outcome) -> Outcome:

@@ -5,7 +5,7 @@ import json
 from promptbreeder.evaluation.meter import Usage
 from promptbreeder.evolution import asks
 from promptbreeder.prompt import Prompt
-from promptbreeder.runs.journal import ENTRY, AnyAsk, Entry, Stored, ask_hash
+from promptbreeder.runs.journal import ENTRY, AnyAsk, Entry, Stored, Welcome, ask_hash
 from promptbreeder.store import immigrants, runs
 from promptbreeder.store import units as stored_units
 from promptbreeder.store.tables import Tables
@@ -37,14 +37,14 @@ class StoredJournal:
 
         await self._bench.store.write(write)
 
-    async def append_arrivals(self, number: int, ask: AnyAsk, seconds: float) -> Entry:
-        """Take the prompts handed in from outside and store them as the answer, in one transaction."""
+    async def append_arrivals(self, number: int, ask: AnyAsk, seconds: float, welcome: Welcome) -> Entry:
+        """Take the prompts handed in from outside and store what `welcome` answers them, in one transaction."""
         now = self._bench.clock()
 
         def write(db: Tables) -> Entry:
             taken = immigrants.take(db, self._run_id, self._fence, now=now)
             entry = Entry(
-                answer=asks.Arrived(prompts=tuple(Prompt.model_validate_json(text) for text in taken)),
+                answer=welcome(tuple(Prompt.model_validate_json(text) for text in taken)),
                 usage=Usage(),
                 seconds=seconds,
             )

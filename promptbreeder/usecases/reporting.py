@@ -10,6 +10,7 @@ from promptbreeder.store import units as stored_units
 from promptbreeder.store.tables import Tables
 from promptbreeder.store.versions import Version
 from promptbreeder.suspicion import flags_of, told
+from promptbreeder.usecases.handed_in import candidates_of
 from promptbreeder.usecases.learning import offered
 from promptbreeder.usecases.run_facts import SHOWN_CHARACTERS, RunProgress, RunResult, plan_of, request_of
 from promptbreeder.usecases.workbench import Workbench
@@ -45,19 +46,20 @@ async def run_report(bench: Workbench, run_id: str) -> RunReport:
     Raises:
         NotFound: if there is no such run.
     """
-    run = await bench.store.read(lambda db: runs.get(db, run_id))
-    return report_of(run, bench.clock())
+    now = bench.clock()
+    return await bench.store.read(lambda db: _report_of(db, runs.get(db, run_id), now))
 
 
 async def recent(bench: Workbench, skill: str | None) -> tuple[RunReport, ...]:
     """Return the latest runs, newest first; of one skill or of all."""
+    now = bench.clock()
 
-    def look(db: Tables) -> tuple[runs.Run, ...]:
+    def look(db: Tables) -> tuple[RunReport, ...]:
         if skill is not None:
             skills.get(db, skill)
-        return runs.recent(db, skill)
+        return tuple(_report_of(db, run, now) for run in runs.recent(db, skill))
 
-    return tuple(report_of(run, bench.clock()) for run in await bench.store.read(look))
+    return await bench.store.read(look)
 
 
 async def lineage(bench: Workbench, run_id: str) -> tuple[str, ...]:
@@ -82,8 +84,7 @@ async def lineage(bench: Workbench, run_id: str) -> tuple[str, ...]:
     return await bench.store.read(look)
 
 
-def report_of(run: runs.Run, now: float) -> RunReport:
-    """Return the report of a run's row."""
+def _report_of(db: Tables, run: runs.Run, now: float) -> RunReport:
     status = run.status_at(now)
     plan = plan_of(run)
     progress = RunProgress.model_validate_json(run.progress) if run.progress else RunProgress()
@@ -120,6 +121,7 @@ def report_of(run: runs.Run, now: float) -> RunReport:
         rejected=progress.rejected,
         inherited=result.inherited if result else offered(plan),
         likelihood_agreement=None if progress.agreement is None else round(progress.agreement, 2),
+        candidates=candidates_of(db, run),
         retry=_retry(run, result),
         next_step=_next_step(run, status, result),
     )

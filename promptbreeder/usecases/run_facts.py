@@ -11,6 +11,7 @@ from promptbreeder.evolution.credit import Record
 from promptbreeder.prompt import Prompt
 from promptbreeder.requests import EvolveRequest
 from promptbreeder.results import Leader
+from promptbreeder.runs.guests import Fate
 from promptbreeder.runs.outcome import Progress
 from promptbreeder.runs.plan import Plan
 from promptbreeder.store import runs
@@ -48,6 +49,8 @@ class RunProgress(BaseModel):
     operators: Mapping[str, Record] = Field(default_factory=dict)
     """How often each operator's children beat their parents; the last word when the run has ended."""
     agreement: float | None = None
+    guests: Fate | None = None
+    """What became of the candidates handed in; None in what an older program wrote."""
 
     @classmethod
     def of(cls, progress: Progress) -> Self:
@@ -80,6 +83,7 @@ class RunProgress(BaseModel):
             ),
             operators=progress.operators,
             agreement=progress.agreement,
+            guests=progress.guests,
         )
 
 

@@ -192,7 +192,9 @@ async def test_candidates_enter_a_paused_run_once(
             break
     assert status == "finished"
     arrived = [prompt for entry in entries(database) for prompt in entry["answer"].get("prompts", ())]
-    assert [prompt["instruction"] for prompt in arrived] == [GUEST, GUEST]
+    # As they were handed in, and one that has got demonstrations.
+    assert [prompt["instruction"] for prompt in arrived if not prompt["demonstrations"]] == [GUEST, GUEST]
+    assert [prompt["instruction"] for prompt in arrived if prompt["demonstrations"]] == [GUEST]
     assert guest.content_hash in {result["prompt"] for entry in entries(database) for result in entry["results"]}
     with closing(sqlite3.connect(database)) as db:
         assert db.execute("SELECT count(*), count(consumed_at) FROM immigrants").fetchone() == (2, 2)
@@ -381,7 +383,7 @@ async def test_candidates_that_come_too_late_are_said_and_not_dropped_in_silence
         await evolve(service, run_id=report.run_id, candidates=["Name the queue of this ticket."], wait=0)
         held.release.set()
         ended = await service.get_run(report.run_id, wait_seconds=60)
-    assert "1 of the candidates handed in came too late" in ended.verdict
+    assert "1 of the candidates handed in could not be measured before the search ended" in ended.verdict
 
 
 async def test_a_run_tells_how_far_likelihood_can_be_trusted(
