@@ -145,10 +145,11 @@ def written_after(db: Tables, moment: float) -> tuple[Run, ...]:
 
 
 def met_gate(db: Tables, skill: str) -> tuple[Run, ...]:
-    """Return the runs of a skill whose winner was measured on the gate split, oldest first."""
+    """Return the runs of a skill whose winner was measured on the gate split, in the order in which they began."""
+    # By row, not by time: the clock may have gone back.
     rows = db.query(
         "SELECT * FROM runs WHERE skill = ? AND run_id IN (SELECT run_id FROM run_journal WHERE ask_kind = 'gate' "
-        "AND json_array_length(answer, '$.answer.challenger.scores') > 0) ORDER BY created_at, rowid",
+        "AND json_array_length(answer, '$.answer.challenger.scores') > 0) ORDER BY rowid",
         [skill],
     )
     return tuple(_run(row) for row in rows)

@@ -275,6 +275,26 @@ async def test_each_evolved_candidate_uses_the_gate_and_ten_wear_it_out(
         assert (renewed.gate_uses, renewed.verdict) == (0, "ready")
 
 
+async def test_a_clock_that_goes_back_does_not_renew_a_worn_gate(
+    database: Path, open_service: Callable[..., Service], actor: Actor
+) -> None:
+    """Runs met the gate in the order of their rows, whatever the clock said.
+
+    Catches an order by time: the newest candidate is then the first, and ready by luck.
+    """
+    request = EvolveRequest(skill="tickets", generations=2, population=6, budget_tokens=60_000)
+    async with open_service(database, hours=24 * 30) as service:
+        first = await service.evolve(request, actor, wait_seconds=300)
+        assert first.version is not None
+    _repeat_run(database, first.run_id, 9)
+    async with open_service(database) as service:
+        last = await service.evolve(request.model_copy(update={"seed": 2}), actor, wait_seconds=300)
+        assert last.version is not None
+        evidence = (await known_of(service, last.version))[1]
+        assert (evidence.gate_uses, evidence.verdict) == (10, "gate worn")
+        assert (await known_of(service, first.version))[1].gate_uses == 0
+
+
 async def test_texts_that_somebody_wrote_use_the_gate_in_the_order_in_which_they_are_judged(
     service: Service, actor: Actor, ticket_skill: Definition
 ) -> None:
