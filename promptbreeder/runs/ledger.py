@@ -163,8 +163,10 @@ class Ledger:
     def has_lost(self, prompt: Prompt) -> bool:
         """Tell whether measuring `prompt` further is idle.
 
-        It is shown to be worse than the best candidate measured in full, or could not win even if all that it is not
-        measured on yet were right. The incumbent never loses: all others are judged against it.
+        It is shown to be worse than the best candidate measured in full; or, even if all that it is not measured on yet
+        were right, it would come more than one item behind the fittest, or no more than one before the incumbent. (A
+        winner may be further behind, by one standard error, where likelihood decides; that is not waited for.) The
+        incumbent never loses: all others are judged against it.
         """
         return self._is_below(self._bar(), prompt)
 
