@@ -14,6 +14,7 @@ from promptbreeder.usecases.learning import source_of
 def keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, *, judged: Outcome, now: float) -> int | None:
     """Make the winner a version with its evidence; None where there is no winner or the gate says it is not better.
 
+    Where no gate example can judge it, it is kept as it is: another run would end no better, and examples may come.
     The evidence is stored as it was measured (`outcome`), and decided on as far as it still holds (`judged`).
     """
     winner, gated = outcome.winner, outcome.gated
@@ -22,7 +23,7 @@ def keep_winner(db: Tables, run_id: str, plan: Plan, outcome: Outcome, *, judged
     valid = judged.gated
     if valid is not None and sum(valid.challenger.scores) <= sum(valid.incumbent.scores):
         return None
-    if gated is None and outcome.ended_by != "cancel":
+    if gated is None and plan.gate_ids and outcome.ended_by != "cancel":
         return None
     measured_on = plan.skill.measured_on(plan.executor)
     prior = gated.challenger.prior if gated is not None else None

@@ -1,10 +1,11 @@
 """What is said of a run while it goes on and when it has ended."""
 
-from promptbreeder.lifecycle.gate import accuracy_of, paired, told_left_out
+from promptbreeder.lifecycle.gate import accuracy_of, examples_for, paired, told_left_out
 from promptbreeder.requests import BUDGET_TOKENS, MAX_SEED
 from promptbreeder.results import BestSoFar, RunReport, RunStatus
 from promptbreeder.runs.outcome import Outcome
 from promptbreeder.runs.plan import Plan
+from promptbreeder.skill import MIN_GATE_EXAMPLES
 from promptbreeder.store import runs, skills, versions
 from promptbreeder.store import units as stored_units
 from promptbreeder.store.tables import Tables
@@ -123,7 +124,7 @@ def _report_of(db: Tables, run: runs.Run, now: float) -> RunReport:
         likelihood_agreement=None if progress.agreement is None else round(progress.agreement, 2),
         candidates=candidates_of(db, run),
         retry=_retry(run, result),
-        next_step=_next_step(run, status, result),
+        next_step=_next_step(run, plan, status, result),
     )
 
 
@@ -145,10 +146,12 @@ def verdict_of(plan: Plan, outcome: Outcome, version: int | None) -> str:
         if version is None:
             why = "the budget ended before the gate could be measured (give it a larger budget), or all of the gate's "
             why += "examples were changed in the meantime"
-            if plan.gate_left_out and not plan.gate_ids:
-                why = f"no gate example can judge it ({told_left_out(plan.gate_left_out)})"
             return f"A candidate was ahead ({search}), but {why}."
-        return f"Version {version} was ahead ({search}); it has not been measured on the gate split. {_ended(outcome)}"
+        why = "it has not been measured on the gate split"
+        if not plan.gate_ids:
+            none = told_left_out(plan.gate_left_out) or "there is none"
+            why = f"no gate example can judge it ({none})"
+        return f"Version {version} was ahead ({search}); {why}. {_ended(outcome)}"
     compared = paired(outcome.gated.challenger.scores, outcome.gated.incumbent.scores)
     before, after = (accuracy_of(side.scores) for side in (outcome.gated.incumbent, outcome.gated.challenger))
     facts = f"gate accuracy {before} -> {after}; {compared.better} better, {compared.worse} worse"
@@ -248,7 +251,7 @@ def _retry(run: runs.Run, result: RunResult | None) -> dict[str, str | int]:
     return again.model_dump(exclude={"skill"}, exclude_defaults=True)
 
 
-def _next_step(run: runs.Run, status: RunStatus, result: RunResult | None) -> str:
+def _next_step(run: runs.Run, plan: Plan, status: RunStatus, result: RunResult | None) -> str:
     skill, run_id = run.skill, run.run_id
     if status in {"queued", "running"}:
         stop = "" if run.cancel_requested else f", cancel_run('{run_id}') to stop it"
@@ -256,12 +259,27 @@ def _next_step(run: runs.Run, status: RunStatus, result: RunResult | None) -> st
     if status == "paused":
         return f"evolve_prompt(skill='{skill}', run_id='{run_id}') resumes it where it stopped."
     if status == "failed":
-        return f"evolve_prompt(skill='{skill}') starts a new run."
+        return f"{_call_again(run, result)} starts a new run."
     if not run.has_ended:
         return f"cancel_run('{run_id}') keeps its best prompt as a version, where it is ahead."
     if result is not None and result.version is not None:
+        return _next_with(skill, result.version, judged=bool(plan.gate_ids))
+    return f"{_call_again(run, result)} tries again; also a larger budget_tokens, your own candidates or more examples."
+
+
+def _next_with(skill: str, version: int, *, judged: bool) -> str:
+    if not judged:
         return (
-            f"get_fitness('{skill}', {result.version}) for the evidence, compare_prompts('{skill}', "
-            f"b={result.version}) to judge by taste, promote('{skill}', {result.version}, reason=...) to use it."
+            f"Version {version} waits for gate examples: add about {examples_for(MIN_GATE_EXAMPLES)} examples with "
+            f"define_skill, then get_fitness('{skill}', {version}) judges it. Meanwhile compare_prompts('{skill}', "
+            f"b={version}) judges by taste; its votes count then too."
         )
-    return "Try a larger budget_tokens, another seed, candidates of your own, or more examples."
+    return (
+        f"get_fitness('{skill}', {version}) for the evidence, compare_prompts('{skill}', b={version}) to judge by "
+        f"taste, promote('{skill}', {version}, reason=...) to use it."
+    )
+
+
+def _call_again(run: runs.Run, result: RunResult | None) -> str:
+    given = "".join(f", {name}={value!r}" for name, value in _retry(run, result).items())
+    return f"evolve_prompt(skill='{run.skill}'{given})"

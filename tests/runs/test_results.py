@@ -167,6 +167,45 @@ async def test_a_budget_too_small_for_any_candidate_is_not_called_a_search_witho
     assert report.verdict.startswith("No candidate was measured on the whole search split; give it a larger budget.")
 
 
+@pytest.mark.parametrize("gate", ["none", "of outcomes"])
+async def test_a_winner_that_no_gate_example_can_judge_is_kept_until_one_can(  # noqa: PLR0917  fixtures
+    gate: str,
+    tmp_path: Path,
+    open_service: Callable[..., Service],
+    evolve: Callable[..., Any],
+    ticket_skill: Callable[..., SkillDefinition],
+    tickets: Callable[..., list[dict[str, str]]],
+    actor: Actor,
+) -> None:
+    """Where all examples came by outcomes of production, or none is in the gate, another run would end no better.
+
+    Catches a winner that is thrown away for a budget that no larger one would change.
+    """
+    seen = tickets(60)
+    fixed = [{**each, "split": "train" if n % 2 else "search"} for n, each in enumerate(seen)] if gate == "none" else []
+    async with open_service(tmp_path / "ungated.db") as service:
+        await service.define_skill(ticket_skill(examples=fixed), actor)
+        for each in [] if fixed else seen:
+            call = await service.run_skill("tickets", each["input"])
+            await service.record_outcome(call.call_id, actor, expected=each["expected"])
+        report = await evolve(service)
+        assert report.version == 2
+        assert "Version 2 was ahead (" in report.verdict
+        assert "no gate example can judge it (" in report.verdict
+        assert "budget ended before" not in report.verdict
+        assert report.retry == {}
+        assert "add about 50 examples with define_skill, then get_fitness('tickets', 2)" in report.next_step
+        assert "compare_prompts('tickets', b=2)" in report.next_step
+        judged = (await service.fitness("tickets", 2)).version
+        assert judged is not None
+        assert judged.verdict.startswith("Insufficient examples")
+        fresh = [{**each, "split": "gate"} for each in tickets(30, start=60)]
+        await service.define_skill(ticket_skill(examples=fresh), actor)
+        judged = (await service.fitness("tickets", 2)).version
+        assert judged is not None
+        assert judged.verdict.startswith("Ready: ")
+
+
 async def test_candidates_enter_a_paused_run_once(
     database: Path,
     open_service: Callable[..., Service],

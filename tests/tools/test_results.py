@@ -64,9 +64,11 @@ async def test_every_result_says_the_same_as_text_and_as_data(client: Client, te
         ("compare_prompts", {"skill": "tickets", "a": 1, "b": 3}),
         ("get_prompt", {"skill": "tickets", "version": 3}),
         ("promote", {"skill": "tickets", "version": 3, "reason": "better"}),
+        ("evolve_prompt", {**SMALL, "seed": 2}),
         ("run_skill", {"skill": "tickets", "input": "a courier"}),
         ("rollback", {"skill": "tickets", "reason": "worse"}),
     ]
+    retries = 0
     for tool, arguments in steps:
         result = await client.call_tool(tool, arguments)
         assert not result.is_error, text(result)
@@ -75,6 +77,8 @@ async def test_every_result_says_the_same_as_text_and_as_data(client: Client, te
         ]
         assert missing == [], tool
         assert max(sizes(result)) < MAX_RESULT_TOKENS, tool
+        retries += bool((result.structured_content or {}).get("retry"))
+    assert retries == 1, "a run that found nothing is among them"
 
 
 async def test_define_skill_says_what_it_did(client: Client, call: Callable[..., Any], text: Text) -> None:
