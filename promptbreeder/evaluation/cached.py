@@ -7,9 +7,9 @@ constrained and calibrated decoding of one prompt share the same log-probabiliti
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 from promptbreeder.evaluation.meter import Meter, Usage
 from promptbreeder.models.base import Block, Choice, Choose, Generate, Limits, Model, Reply, choice_bound
@@ -18,6 +18,10 @@ from promptbreeder.text import scrub
 
 _TURN_BYTES = b"<|>" * 4
 """Stands for the chat template around one turn: more bytes than it has tokens."""
+_LEAST_PART: Final = 2
+"""Items: one alone has no prefix in common with others, which its latency is reckoned by."""
+Request = TypeVar("Request", bound=Generate | Choose)
+Answer = TypeVar("Answer", bound=Reply | Choice)
 
 
 class ReplyCache(Protocol):
@@ -57,7 +61,10 @@ class CachedModel:
             ModelError: if the backend is dead.
         """
         spare = sum(request.sampling.max_tokens for request in requests)
-        key, bound, stored = await self._look_up("generate", requests, spare, meter)
+        key, bound = self._key("generate", requests), self._bound(requests, spare)
+        if _goes_in_parts(key, bound, meter):
+            return await _in_parts(self.generate, requests, meter)
+        stored = await self._look_up(key, bound, meter)
         if stored is None:
             block = _scrubbed(await self._model.generate(requests))
             await self._keep(key, block.prefix_tokens, [asdict(reply) for reply in block.answers])
@@ -69,7 +76,10 @@ class CachedModel:
     async def choose(self, requests: Sequence[Choose], meter: Meter) -> Block[Choice]:
         """Score the options of each request; raises as `generate` does."""
         spare = sum(choice_bound(request.options) for request in requests) if self.limits.writes_choices else 0
-        key, bound, stored = await self._look_up("choose", requests, spare, meter)
+        key, bound = self._key("choose", requests), self._bound(requests, spare)
+        if _goes_in_parts(key, bound, meter):
+            return await _in_parts(self.choose, requests, meter)
+        stored = await self._look_up(key, bound, meter)
         if stored is None:
             block = await self._model.choose(requests)
             await self._keep(key, block.prefix_tokens, [asdict(choice) for choice in block.answers])
@@ -79,23 +89,43 @@ class CachedModel:
         _charge(meter, key, block, bound, hit=bool(stored))
         return block
 
-    async def _look_up(
-        self, kind: str, requests: Sequence[Generate | Choose], spare: int, meter: Meter
-    ) -> tuple[str, Usage, dict[str, Any] | None]:
-        """Return the key of a block, the most that it may be charged, and what is kept of it; raises OverBudget."""
+    def _key(self, kind: str, requests: Sequence[Generate | Choose]) -> str:
         canonical = json.dumps([kind, self._model.fingerprint, [asdict(request) for request in requests]])
-        key = hashlib.sha256(canonical.encode()).hexdigest()
+        return hashlib.sha256(canonical.encode()).hexdigest()
+
+    def _bound(self, requests: Sequence[Generate | Choose], spare: int) -> Usage:
+        """Return the most that a block may be charged, if so many tokens are written at most."""
         read = token_bound([_read(request) for request in requests], shared=self.limits.shares_prefix)
-        bound = Usage(calls=len(requests), prompt_tokens=read, completion_tokens=spare)
+        return Usage(calls=len(requests), prompt_tokens=read, completion_tokens=spare)
+
+    async def _look_up(self, key: str, bound: Usage, meter: Meter) -> dict[str, Any] | None:
+        """Return what is kept of a block; raises OverBudget where the block might not fit."""
         # Admission goes by the bound and not by what the cache holds: a warm cache must not change a run's path.
         if key not in meter.seen and not meter.admits(bound.tokens, bound.calls):
             raise OverBudget
         stored = await self._cache.get(key)
-        return key, bound, None if stored is None else json.loads(stored)
+        return None if stored is None else json.loads(stored)
 
     async def _keep(self, key: str, prefix_tokens: int, answers: list[dict[str, Any]]) -> None:
         value = {"prefix": prefix_tokens, "answers": answers}
         await self._cache.put(key, json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+
+
+def _goes_in_parts(key: str, bound: Usage, meter: Meter) -> bool:
+    """Tell whether a block is sent in parts: its worst case does not fit, but that of a part may."""
+    if not meter.in_parts or key in meter.seen or bound.calls < 2 * _LEAST_PART:
+        return False
+    return not meter.admits(bound.tokens, bound.calls) and meter.admits(0, bound.calls)
+
+
+async def _in_parts(
+    ask: Callable[[Sequence[Request], Meter], Awaitable[Block[Answer]]], requests: Sequence[Request], meter: Meter
+) -> Block[Answer]:
+    """Ask for one half after the other: when the second is admitted it is known what the first really cost."""
+    half = len(requests) // 2
+    first = await ask(requests[:half], meter)
+    second = await ask(requests[half:], meter)
+    return Block((*first.answers, *second.answers), min(first.prefix_tokens, second.prefix_tokens))
 
 
 def _scrubbed(block: Block[Reply]) -> Block[Reply]:

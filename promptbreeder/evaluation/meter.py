@@ -43,6 +43,8 @@ class Meter:
 
     token_limit: int | None = None
     call_limit: int | None = None
+    in_parts: bool = False
+    """Whether a block that might not fit is sent in parts, as far as they fit."""
     used: Usage = field(default_factory=Usage)
     seen: dict[str, None] = field(default_factory=dict)
     """Keys of the blocks charged so far, in order: asked again by the same run, a block costs nothing."""

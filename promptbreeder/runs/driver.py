@@ -16,6 +16,7 @@ from promptbreeder.evolution import asks
 from promptbreeder.evolution.asks import Strategy
 from promptbreeder.evolution.validation import Rejection
 from promptbreeder.prompt import Prompt
+from promptbreeder.runs.affordable import FINAL_SHARE, GATE_SHARE, enough_tokens, gate_tokens
 from promptbreeder.runs.answering import Answering
 from promptbreeder.runs.guests import Guests
 from promptbreeder.runs.journal import AnyAnswer, AnyAsk, Entry, Gate, Gated, Journal, Probe, Stored, ask_hash
@@ -24,14 +25,6 @@ from promptbreeder.runs.outcome import Outcome, Progress
 from promptbreeder.runs.plan import Plan
 from promptbreeder.runs.tried import Tried
 
-FINAL_SHARE = 0.12
-"""Of the budget: kept from the strategy for measuring the finalists in full."""
-GATE_SHARE = 0.45
-"""Of the budget, tokens and calls, at most: kept for the gate."""
-GATE_MARGIN = 1.25
-"""Times what two incumbents take: a winner with demonstrations costs more, and the last block's worst case must fit.
-
-No promise: a winner that costs much more is measured on a part of the gate, and the run says on how much of it."""
 LEADERS = 5
 PROBE_SHARE = 0.01
 """Of the budget: what showing failures of the best prompt may take."""
@@ -81,6 +74,7 @@ class Driver:
         self._guests = Guests(plan, ledger)
         self._tried = Tried(ledger, self._guests)
         self._probe_tokens = int(PROBE_SHARE * plan.token_limit)
+        self._enough_tokens = 0
 
     async def run(self, strategy: Strategy) -> Outcome:
         """Drive `strategy` to the end.
@@ -94,6 +88,8 @@ class Driver:
         self._seconds_before = self._replay[-1].entry.seconds if self._replay else 0.0
         self._keep_back(tokens=0, calls=0)
         await self._step(asks.Measure(prompts=self._plan.seeds[:1], blocks=self._ledger.all_blocks))
+        items = max(1, self._ledger.full_score(self._plan.seeds[0]).items)
+        self._enough_tokens = enough_tokens(self._meter.used.tokens / items * len(self._plan.search_ids))
         tokens, calls = self._gate_reserve()
         self._keep_back(tokens=tokens + int(FINAL_SHARE * self._plan.token_limit), calls=calls)
         await self._look_at_lessons()
@@ -144,7 +140,7 @@ class Driver:
     def _gate_reserve(self) -> tuple[int, int]:
         """Return what measuring two prompts on the gate split will take, judged by the baseline: tokens and calls."""
         plan, used, items = self._plan, self._meter.used, max(1, len(self._plan.search_ids))
-        tokens = min(GATE_SHARE * plan.token_limit, GATE_MARGIN * 2 * (used.tokens / items) * len(plan.gate_ids))
+        tokens = gate_tokens(plan.token_limit, used.tokens / items, len(plan.gate_ids))
         calls = min(GATE_SHARE * plan.call_limit, 2 * (used.calls // items) * len(plan.gate_ids))
         return int(tokens), int(calls)
 
@@ -186,18 +182,28 @@ class Driver:
             ask = next(strategy)
             while True:
                 # Decided by what the journal holds, not by the clock, so that a replay stops at the same place.
-                if self._exhausted:
+                if self._exhausted and not self._goes_on_in_parts():
                     return "budget"
                 if self._seconds > self._plan.seconds_limit:
                     return "time"
                 answer = await self._step(ask)
                 if isinstance(ask, asks.Generation):
                     await self._probe()
+                if self._goes_on_in_parts():
+                    continue  # What was just asked is asked once more.
                 ask = strategy.send(_strategic(answer))
         except StopIteration:
             return "strategy"
         finally:
             strategy.close()
+
+    def _goes_on_in_parts(self) -> bool:
+        """Send blocks in parts from now on where the budget ended before any candidate was measured; tell if so."""
+        # The worst case of long inputs is several times what they cost: the budget is hardly used then.
+        if self._exhausted and not self._meter.in_parts and self._ledger.knows_only(self._plan.seeds[0]):
+            self._meter.in_parts, self._exhausted = True, False
+            return True
+        return False
 
     async def _probe(self) -> None:
         """See what the best prompt gets wrong, where it is another than at the last time; for the run's brief."""
@@ -278,7 +284,9 @@ class Driver:
         baseline = self._ledger.full_score(self._plan.seeds[0]) if self._number else None
         leads = tuple(self._ledger.lead(lesson.prompt, self._plan.seeds[0]) for lesson in self._plan.lessons)
         undecided = ended_by != "strategy" and not self._ledger.has_challenger() and not self._ledger.all_have_lost()
-        return Outcome(ended_by, winner, score, baseline, gated, undecided, leads, self._begun)
+        return Outcome(
+            ended_by, winner, score, baseline, gated, undecided, self._enough_tokens, leads, begun=self._begun
+        )
 
 
 def _of_the_writer(told: asks.Generation, unsent: int) -> asks.Generation:

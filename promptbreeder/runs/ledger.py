@@ -152,6 +152,11 @@ class Ledger:
         open_ = (p for p in prompts if not self.full_score(p).complete and not self._is_below(bar, p))
         return tuple(islice(open_, count))
 
+    def knows_only(self, prompt: Prompt) -> bool:
+        """Tell whether `prompt` is measured in full and no other on a single block."""
+        measured = [name for name, candidate in self._candidates.items() if candidate.results]
+        return measured == [prompt.content_hash] and self.full_score(prompt).complete
+
     def has_challenger(self) -> bool:
         """Tell whether any candidate but the incumbent is measured in full."""
         return any(prompt != self._plan.seeds[0] for prompt, _ in self._complete())

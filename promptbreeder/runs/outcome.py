@@ -27,6 +27,8 @@ class Outcome:
     """None where the incumbent itself won, or the gate was not reached."""
     undecided: bool = False
     """Whether the search was cut off before any candidate was measured in full, or all were shown to be no better."""
+    enough_tokens: int = 0
+    """About what budget a search needs to get anywhere; 0 where not one example was measured."""
     leads: tuple[float | None, ...] = ()
     """Accuracy of each of the plan's lessons minus the incumbent's, on the search items that both were measured on."""
     begun: bool = True

@@ -53,6 +53,8 @@ class Plan(BaseModel):
     """Of a list of demonstrations, at most; see `affordable`."""
     train_ids: tuple[int, ...]
     search_ids: tuple[int, ...]
+    search_left_out: int = 0
+    """The number of search examples that the budget does not carry; 0 also in plans older than this."""
     gate_ids: tuple[int, ...]
     """Without those that came from answers of the incumbent or its parents, or that its prompt shows."""
     gate_left_out: int = 0

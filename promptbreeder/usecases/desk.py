@@ -27,7 +27,7 @@ from promptbreeder.usecases.handed_in import candidates_of, unmeasured
 from promptbreeder.usecases.journalling import StoredJournal
 from promptbreeder.usecases.keeping import keep_winner
 from promptbreeder.usecases.learning import note_patterns, told_of_lessons
-from promptbreeder.usecases.reporting import NOT_REPLAYED, gate_cut_short, lacked_budget, not_begun, verdict_of
+from promptbreeder.usecases.reporting import NOT_REPLAYED, cut_short, lacked_budget, not_begun, verdict_of
 from promptbreeder.usecases.run_facts import RunProgress, RunResult, plan_of
 from promptbreeder.usecases.workbench import Workbench
 
@@ -108,11 +108,12 @@ class StoreDesk:
                 version=version,
                 verdict=(NOT_REPLAYED if judged is None else verdict_of(plan, judged, version))
                 + not_begun(plan, outcome)
-                + gate_cut_short(plan, outcome, version)
+                + cut_short(plan, outcome, version)
                 + unmeasured(candidates_of(db, run)),
                 search_score=outcome.score.accuracy if outcome is not None and outcome.score is not None else None,
                 inherited=told_of_lessons(db, run_id, plan, outcome, version),
                 lacked_budget=outcome is not None and lacked_budget(plan, outcome, version),
+                enough_tokens=outcome.enough_tokens if outcome is not None else 0,
             )
             status: RunStatus = "cancelled" if outcome is None or outcome.ended_by == "cancel" else "finished"
             runs.stop(db, run_id, fence, status=status, result=result.model_dump_json(), error=None, now=now)

@@ -5,7 +5,8 @@ from promptbreeder.evaluation.fitness import preference_score
 from promptbreeder.evaluation.metrics import metric_of
 from promptbreeder.prompt import Decoding, Prompt, strictest
 from promptbreeder.requests import EvolveRequest
-from promptbreeder.runs.affordable import list_characters
+from promptbreeder.runs.affordable import list_characters, search_examples
+from promptbreeder.runs.blocks import in_blocks
 from promptbreeder.runs.plan import Plan
 from promptbreeder.skill import MIN_SEARCH_EXAMPLES, Skill, Split
 from promptbreeder.store import duels, examples, skills, versions
@@ -77,6 +78,8 @@ async def freeze(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[
     writer = await bench.model(bench.writer_of(skill))
     rates = await model.rates()
     guests = await prompts_of(bench, skill, request.candidates)
+    # Only to ask what reading takes: nothing is answered here.
+    reader = await bench.evaluator_on(skill, (), ())
 
     def look(db: Tables) -> tuple[Plan, tuple[Prompt, ...]]:
         if skills.get(db, skill.name) != defined:
@@ -86,6 +89,8 @@ async def freeze(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[
         votes = duels.counting(db, skill.name, skill.answered_by(model.weights))
         wins, losses = duels.record(votes, production.n)
         seeds = tuple(dict.fromkeys((production.prompt, *guests)))
+        whole = sum(reader.expected_tokens(production.prompt, [e.input for e in block]) for block in in_blocks(search))
+        carried = search_examples(request.budget_tokens, whole / len(search), search=len(search), gate=len(gate.ids))
         plan = Plan(
             skill=skill,
             seeds=seeds[: strategy.room],
@@ -102,7 +107,9 @@ async def freeze(bench: Workbench, request: EvolveRequest) -> tuple[Plan, tuple[
             seconds_limit=SECONDS_LIMIT,
             list_characters=list_characters(request.budget_tokens, shares_prefix=model.limits.shares_prefix),
             train_ids=tuple(e.id for e in examples.of_split(db, skill.name, Split.TRAIN)),
-            search_ids=tuple(e.id for e in search),
+            # Their order says nothing about them, so the first are as good as any.
+            search_ids=tuple(e.id for e in search[:carried]),
+            search_left_out=len(search) - carried,
             gate_ids=gate.ids,
             gate_left_out=gate.left_out,
             executor=model.fingerprint,

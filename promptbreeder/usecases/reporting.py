@@ -131,6 +131,8 @@ def _report_of(db: Tables, run: runs.Run, now: float) -> RunReport:
 def verdict_of(plan: Plan, outcome: Outcome, version: int | None) -> str:
     """Return in one or two sentences what a run found, or why it found nothing."""
     advice = "" if outcome.ended_by == "cancel" else "; give it a larger budget"
+    if advice and outcome.enough_tokens > plan.token_limit:
+        advice += f", about {min(outcome.enough_tokens, BUDGET_TOKENS[1]):,} tokens"
     if outcome.winner is None or outcome.score is None or outcome.baseline is None:
         return f"Nothing was measured in full before the run ended{advice}. {_ended(outcome)}"
     if outcome.winner == plan.seeds[0]:
@@ -164,18 +166,24 @@ def verdict_of(plan: Plan, outcome: Outcome, version: int | None) -> str:
     return f"Version {version} is better: {facts}. {_ended(outcome)}{asks}"
 
 
-def gate_cut_short(plan: Plan, outcome: Outcome | None, version: int | None) -> str:
-    """Return on how much of the gate a run's budget was enough; empty where it was for all, or for nothing of it.
+def cut_short(plan: Plan, outcome: Outcome | None, version: int | None) -> str:
+    """Return for how much of the search and the gate split a run's budget was enough; empty where it was for all.
 
-    `outcome` is as it was measured.
+    Of a gate that nothing was measured on, the verdict tells. `outcome` is as it was measured.
     """
+    search = ""
+    if plan.search_left_out:
+        used = len(plan.search_ids)
+        search = (
+            f" The search measured on {used} of {used + plan.search_left_out} search examples, as its budget allows."
+        )
     measured = 0 if outcome is None or outcome.gated is None else len(outcome.gated.challenger.scores)
     if measured in {0, len(plan.gate_ids)}:
-        return ""
+        return search
     rest = "a larger budget" if version is None else f"get_fitness('{plan.skill.name}', {version})"
     return (
-        f" The budget ended within the gate: {measured} of its {len(plan.gate_ids)} examples were measured, and {rest} "
-        "measures the rest."
+        f"{search} The budget ended within the gate: {measured} of its {len(plan.gate_ids)} examples were measured, "
+        f"and {rest} measures the rest."
     )
 
 
@@ -245,8 +253,9 @@ def _retry(run: runs.Run, result: RunResult | None) -> dict[str, str | int]:
     if not run.has_ended or (result is not None and result.version is not None):
         return {}
     given = request_of(run)
-    times = 2 if result is not None and result.lacked_budget else 1
-    budget = min(times * given.budget_tokens, BUDGET_TOKENS[1])
+    budget = given.budget_tokens
+    if result is not None and result.lacked_budget:
+        budget = min(result.enough_tokens if result.enough_tokens > budget else 2 * budget, BUDGET_TOKENS[1])
     again = given.model_copy(update={"seed": (given.seed + 1) % (MAX_SEED + 1), "budget_tokens": budget})
     return again.model_dump(exclude={"skill"}, exclude_defaults=True)
 

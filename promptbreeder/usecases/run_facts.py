@@ -100,6 +100,8 @@ class RunResult(BaseModel):
     """What was taken over from other skills, and what it brought, in one sentence."""
     lacked_budget: bool = False
     """Whether a larger budget is what it needed; False also in results older than this."""
+    enough_tokens: int = 0
+    """About what budget would do, where that is known; 0 also in results older than this."""
 
 
 def plan_of(run: runs.Run) -> Plan:

@@ -149,12 +149,14 @@ WORDS = st.tuples(
 BLOCKS = st.lists(st.lists(WORDS, min_size=1, max_size=5), min_size=1, max_size=12)
 
 
-@given(asked=BLOCKS, tokens=st.integers(0, 2_000), calls=st.integers(0, 30), choose=st.booleans())
+@given(
+    asked=BLOCKS, tokens=st.integers(0, 2_000), calls=st.integers(0, 30), choose=st.booleans(), in_parts=st.booleans()
+)
 async def test_a_budget_is_never_overrun(
-    asked: list[list[str]], tokens: int, calls: int, *, choose: bool, cached: Callable[..., CachedModel]
+    asked: list[list[str]], tokens: int, calls: int, *, choose: bool, in_parts: bool, cached: Callable[..., CachedModel]
 ) -> None:
-    """The worst case of a block is reserved before it is sent, so no sequence of blocks can spend more."""
-    meter, behind = Meter(token_limit=tokens, call_limit=calls), cached(ScriptedModel())
+    """The worst case of a block, or of a part, is reserved before it is sent, so no sequence of them can spend more."""
+    meter, behind = Meter(token_limit=tokens, call_limit=calls, in_parts=in_parts), cached(ScriptedModel())
     for texts in asked:
         messages = [(RULE, Message("user", text)) for text in texts]
         try:
@@ -166,6 +168,23 @@ async def test_a_budget_is_never_overrun(
             continue
         assert meter.used.tokens <= tokens
         assert meter.used.calls <= calls
+
+
+async def test_a_block_whose_worst_case_does_not_fit_is_answered_in_parts_where_that_is_allowed(
+    cached: Callable[..., CachedModel],
+) -> None:
+    """The answers are those of the whole, and the block is charged once, however often it is asked for."""
+    asked = [Choose((RULE, Message("user", f"parcel {number} is late")), ("late", "lost")) for number in range(16)]
+    behind = cached(ScriptedModel())
+    whole = await behind.choose(asked, Meter())
+    scant = token_bound([request.messages for request in asked], shared=True) - 1
+    with pytest.raises(OverBudget):
+        await behind.choose(asked, Meter(token_limit=scant))
+    meter = Meter(token_limit=scant, in_parts=True)
+    for _ in range(2):
+        assert (await behind.choose(asked, meter)).answers == whole.answers
+    assert meter.used.calls == len(asked)
+    assert meter.used.tokens <= scant
 
 
 class Bytewise(ScriptedModel):
