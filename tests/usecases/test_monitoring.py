@@ -628,7 +628,7 @@ async def test_a_model_that_changed_for_the_worse_is_found_by_a_paired_re_check(
         assert check.recheck.worse > 10
         assert check.sentence.startswith("Degraded by a change of the model (no outcomes yet). The model has changed")
         assert "production is significantly worse on it" in check.sentence
-        assert "evolve_prompt('tickets') is due" in check.sentence
+        assert "evolve_prompt('tickets') or `promptbreeder-mcp evolve tickets` is due" in check.sentence
         calls = changed.calls
         assert calls > 0
         again = await later.monitor()
