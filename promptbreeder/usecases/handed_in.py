@@ -15,7 +15,7 @@ def candidates_of(db: Tables, run: runs.Run) -> Candidates | None:
     """
     plan = plan_of(run)
     later = (Prompt.model_validate_json(text) for text in immigrants.handed_in(db, run.run_id))
-    handed_in = {*plan.guests, *later} - {plan.seeds[0]}
+    handed_in = {prompt.content_hash for prompt in (*plan.guests, *later)} - {plan.seeds[0].content_hash}
     fate = RunProgress.model_validate_json(run.progress).guests if run.progress else Fate(0)
     if not handed_in or fate is None:
         return None

@@ -56,12 +56,14 @@ async def restore(bench: Workbench, source: str, actor: Actor) -> Restored:
 
 
 async def _writing(bench: Workbench) -> Finding:
+    found = Finding(ok=True, check="writing", detail="possible")
     try:
         await bench.store.write(health.attempt)
     except health.Attempted:
-        return Finding(ok=True, check="writing", detail="possible")
+        pass
     except StoreError as error:
-        return Finding(ok=False, check="writing", detail=str(error))
+        found = Finding(ok=False, check="writing", detail=str(error))
+    return found
 
 
 def _backups(path: Path) -> str:

@@ -32,8 +32,7 @@ def test_the_exit_status_says_how_live_answers_do(run: Run, told: Told, calls: C
     assert (report["drift"]["state"], report["counted"]) == ("ok", True)
     assert told("monitor", "--once")["exit_code"] == 0
     assert "tickets: Skipped: unchanged. Ok: 20 of the last 20" in run("monitor", "--once").stdout
-    for call_id in calls(30):
-        said = run("outcome", call_id, "--wrong").stdout
+    *_, said = [run("outcome", call_id, "--wrong").stdout for call_id in calls(30)]
     assert "evolve_prompt('tickets') or `promptbreeder-mcp evolve tickets` looks for a better prompt" in said
     report = told("monitor", "--once", code=2)
     assert (report["exit_code"], report["checks"][0]["action"], report["checks"][0]["acted"]) == (2, "evolve", False)
