@@ -8,6 +8,7 @@ from promptbreeder.evolution.context import Context
 from promptbreeder.evolution.ledger import Ledger
 from promptbreeder.evolution.measuring import ranked
 from promptbreeder.evolution.population import Population
+from promptbreeder.evolution.validation import Rejection
 from promptbreeder.prompt import Prompt
 
 
@@ -49,3 +50,11 @@ def report(number: int, units: Population, context: Context) -> Step[None]:
             written=context.tally.written,
         )
     )
+
+
+def without_unsent(told: Generation, unsent: int) -> Generation:
+    """Return what is told without the texts that nobody was asked for, which a strategy takes for empty ones."""
+    less = {Rejection.EMPTY.value: unsent}
+    left = {reason: count - less.get(reason, 0) for reason, count in told.rejected.items()}
+    rejected = {reason: count for reason, count in left.items() if count > 0}
+    return told.model_copy(update={"rejected": rejected, "written": told.written - unsent})

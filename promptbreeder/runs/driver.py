@@ -14,7 +14,7 @@ from promptbreeder.errors import ReplayMismatch
 from promptbreeder.evaluation.meter import Meter
 from promptbreeder.evolution import asks
 from promptbreeder.evolution.asks import Strategy
-from promptbreeder.evolution.validation import Rejection
+from promptbreeder.evolution.telling import without_unsent
 from promptbreeder.prompt import Prompt
 from promptbreeder.runs.affordable import FINAL_SHARE, GATE_SHARE, enough_tokens, gate_tokens
 from promptbreeder.runs.answering import Answering
@@ -236,7 +236,7 @@ class Driver:
         self._take_in(entry.answer)
         if isinstance(ask, asks.Generation):
             self._begun = self._handed_over
-            self._generation = _of_the_writer(ask, self._unsent)
+            self._generation = without_unsent(ask, self._unsent)
             self._tried.note(ask.units)
         if self._caught_up:
             await self._tell(self.progress())
@@ -287,14 +287,6 @@ class Driver:
         return Outcome(
             ended_by, winner, score, baseline, gated, undecided, self._enough_tokens, leads, begun=self._begun
         )
-
-
-def _of_the_writer(told: asks.Generation, unsent: int) -> asks.Generation:
-    """Return what is told without the texts that nobody was asked for, which a strategy takes for empty ones."""
-    less = {Rejection.EMPTY.value: unsent}
-    left = {reason: count - less.get(reason, 0) for reason, count in told.rejected.items()}
-    rejected = {reason: count for reason, count in left.items() if count > 0}
-    return told.model_copy(update={"rejected": rejected, "written": told.written - unsent})
 
 
 def _strategic(answer: AnyAnswer) -> asks.Answer:

@@ -35,7 +35,7 @@ def last_answered_by(db: Tables, skill: Skill) -> str | None:
 
 
 def evidence(db: Tables, skill: Skill, votes: Votes, one: int, other: int) -> Mapping[str, Vote]:
-    """Return the votes between two versions that are evidence (`witnesses.seen`), by normalised input."""
+    """Return the votes between two versions that are evidence (`witnesses.seen`), by input as it is seen."""
     cast = duels.between(votes, one, other)
     known = seen(db, skill, cast, one, other)
     return {text: vote for text, vote in cast.items() if text not in known}

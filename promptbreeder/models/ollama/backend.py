@@ -1,12 +1,12 @@
 """The Ollama backend: blocks of requests to one model of a server, some at a time."""
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, TypeVar
+from collections.abc import Sequence
+from typing import Final
 
 import anyio
 
-from promptbreeder.errors import InvalidInput, ModelChanged, ModelCrashed, ModelError
+from promptbreeder.errors import InvalidInput, ModelChanged, ModelCrashed
 from promptbreeder.models import chatml
 from promptbreeder.models.base import (
     Block,
@@ -23,6 +23,7 @@ from promptbreeder.models.base import (
 )
 from promptbreeder.models.ollama.answers import Answer, rate_of, shared_prefix
 from promptbreeder.models.ollama.bodies import BATCH, Asked, Bodies
+from promptbreeder.models.ollama.ordering import in_order
 from promptbreeder.models.ollama.scoring import (
     REVISION,
     first_token_scores,
@@ -39,8 +40,6 @@ CONTEXT: Final = 4096
 """Tokens of context that the server is asked for; always the same, because a change loads the model anew."""
 _TIMED_READ, _TIMED_WRITE, _TIMES = 256, 24, 2
 _TOO_LONG = ("exceed", "context", "too long", "length")
-T = TypeVar("T")
-R = TypeVar("R")
 
 
 class OllamaModel:
@@ -147,7 +146,7 @@ class OllamaModel:
                 return Reply("", answer.read, answer.wrote, failure=broken)
             return Reply(answer.text, answer.read, answer.wrote)
 
-        replies = await self._all(requests, one)
+        replies = await in_order(requests, one, self._limiter)
         texts = [chatml.render(request.messages, request.opening) for request in requests]
         return Block(tuple(replies), shared_prefix(texts, [reply.prompt_tokens for reply in replies]))
 
@@ -190,7 +189,7 @@ class OllamaModel:
             scores = forked_scores(way, plain, answer.text)
             return Choice(scores, answer.read, completion_tokens=wrote + answer.wrote)
 
-        choices = await self._all(requests, one)
+        choices = await in_order(requests, one, self._limiter)
         texts = [chatml.render(request.messages) for request in requests]
         return Block(tuple(choices), shared_prefix(texts, [choice.prompt_tokens for choice in choices]))
 
@@ -249,28 +248,6 @@ class OllamaModel:
             raise ModelCrashed(f"{self.name}: {answer}")
         return answer
 
-    async def _all(self, requests: Sequence[T], one: Callable[[T], Awaitable[R]]) -> list[R]:
-        """Return the answers in order. The first is asked for alone: it warms the prefix that all share."""
-        if not requests:
-            return []
-        answers: dict[int, R] = {0: await one(requests[0])}
-
-        async def ask(place: int) -> None:
-            async with self._limiter:
-                answers[place] = await one(requests[place])
-
-        try:
-            async with anyio.create_task_group() as group:
-                for place in range(1, len(requests)):
-                    group.start_soon(ask, place)
-        except ExceptionGroup as group_error:
-            # One failure is enough to tell; the others are of the same kind.
-            failures, rest = group_error.split(ModelError)
-            if rest is not None or failures is None:
-                raise
-            raise _first(failures) from group_error
-        return [answers[place] for place in range(len(requests))]
-
     async def _first_tokens(self, options: Sequence[str]) -> dict[str, bytes]:
         """Return the token that this model begins an option with, for those options where it matters.
 
@@ -309,8 +286,3 @@ class OllamaModel:
 
 def _short(model: Held) -> str:
     return model.digest.removeprefix("sha256:")[:16]
-
-
-def _first(group: BaseExceptionGroup[ModelError]) -> ModelError:
-    first = group.exceptions[0]
-    return _first(first) if isinstance(first, BaseExceptionGroup) else first
